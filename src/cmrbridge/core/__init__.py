@@ -1,0 +1,1 @@
+"""What the stages share: packs, geometry, anatomy, diffusion, networks and the one optimisation loop."""

@@ -1,0 +1,114 @@
+"""Between a file's voxel grid and the canonical, heart-centred one: separable, exact, numpy only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How one volume's canonical crop lies in its file.
+
+    shape, spacing: of the file's array (x, y, slice), voxels and mm.
+    transpose, flip_rows, flip_columns: bring a file plane (x, y) to the upright (row, column) view, in this order.
+    centre: (row, column) of the heart in the upright view, in file pixels.
+    size, spacing_mm: of the canonical square crop, pixels and mm.
+    """
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    transpose: bool
+    flip_rows: bool
+    flip_columns: bool
+    centre: tuple[float, float]
+    size: int
+    spacing_mm: float
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """(rows, columns) of the upright view."""
+        x, y, _ = self.shape
+        return (y, x) if self.transpose else (x, y)
+
+    @property
+    def plane_spacing(self) -> tuple[float, float]:
+        """mm per (row, column) of the upright view."""
+        x, y, _ = self.spacing
+        return (y, x) if self.transpose else (x, y)
+
+
+def upright(volume: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
+    """File array (x, y, slice) → upright stack (slice, row, column)."""
+    stack = np.moveaxis(volume, 2, 0)
+    if grid.transpose:
+        stack = stack.swapaxes(1, 2)
+    if grid.flip_rows:
+        stack = stack[:, ::-1]
+    return stack[:, :, ::-1] if grid.flip_columns else stack
+
+
+def lay_back(stack: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
+    """Inverse of `upright`: (slice, row, column) → file array (x, y, slice)."""
+    if grid.flip_columns:
+        stack = stack[:, :, ::-1]
+    if grid.flip_rows:
+        stack = stack[:, ::-1]
+    if grid.transpose:
+        stack = stack.swapaxes(1, 2)
+    return np.ascontiguousarray(np.moveaxis(stack, 0, 2))
+
+
+def resampling(positions: NDArray[np.float64], count: int, width: float) -> Floats:
+    """Matrix (len(positions), count) of triangle weights that sample a line of ``count`` pixels at ``positions``.
+
+    width: half-width of the triangle in pixels; 1 is linear interpolation, the ratio of the spacings (> 1) averages
+    while it shrinks. Rows sum to 1 inside the line and to 0 outside it.
+    """
+    distance = np.abs(positions[:, None] - np.arange(count)[None])
+    weights = np.clip(1 - distance / max(width, 1.0), 0, None)
+    inside = (positions >= -0.5) & (positions <= count - 0.5)
+    total = weights.sum(axis=1, keepdims=True)
+    return (np.divide(weights, total, out=np.zeros_like(weights), where=total > 0) * inside[:, None]).astype(np.float32)
+
+
+def _canonical_positions(grid: Grid, axis: int) -> NDArray[np.float64]:
+    offsets = np.arange(grid.size) - (grid.size - 1) / 2
+    return grid.centre[axis] + offsets * grid.spacing_mm / grid.plane_spacing[axis]
+
+
+def _file_positions(grid: Grid, axis: int) -> NDArray[np.float64]:
+    offsets = np.arange(grid.plane[axis]) - grid.centre[axis]
+    return offsets * grid.plane_spacing[axis] / grid.spacing_mm + (grid.size - 1) / 2
+
+
+def crop(stack: NDArray[np.generic], grid: Grid) -> Floats:
+    """Upright stack (slice, row, column) → canonical crop (slice, size, size); outside the field of view is 0."""
+    rows, columns = (
+        resampling(_canonical_positions(grid, axis), grid.plane[axis], grid.spacing_mm / grid.plane_spacing[axis])
+        for axis in (0, 1)
+    )
+    return np.asarray(rows @ stack.astype(np.float32) @ columns.T, np.float32)
+
+
+def crop_labels(stack: NDArray[np.generic], grid: Grid, classes: int) -> NDArray[np.uint8]:
+    """Upright labels (slice, row, column) → canonical labels: each class resampled as an image, then the largest wins."""
+    shares = np.stack([crop(stack == label, grid) for label in range(1, classes)])
+    background = 1 - shares.sum(axis=0, keepdims=True)
+    return np.concatenate([background, shares]).argmax(axis=0).astype(np.uint8)
+
+
+def restore(probabilities: Floats, grid: Grid) -> NDArray[np.uint8]:
+    """Canonical class probabilities (slice, class, size, size) → label map (x, y, slice) of the file's own grid.
+
+    Probabilities, not labels, are interpolated; outside the crop everything is background.
+    """
+    rows, columns = (
+        resampling(_file_positions(grid, axis), grid.size, grid.plane_spacing[axis] / grid.spacing_mm)
+        for axis in (0, 1)
+    )
+    labels = np.stack([(rows @ one @ columns.T)[1:] for one in probabilities])
+    background = 1 - labels.sum(axis=1, keepdims=True)
+    return lay_back(np.concatenate([background, labels], axis=1).argmax(axis=1).astype(np.uint8), grid)

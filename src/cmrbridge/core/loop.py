@@ -1,0 +1,181 @@
+"""The one optimisation loop: seeded by step, resumable, with an average of the weights where it is asked for."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cmrbridge.core.checkpoint import (
+    Paused,
+    Resume,
+    read_tensors,
+    restore_training_state,
+    training_state,
+    write_tensors,
+)
+from cmrbridge.errors import InputError
+
+PATIENCE = 20  # non-finite losses in a row before a run is given up
+
+
+class Report(Protocol):
+    """What numerical code tells of its progress: a step, of how many, and named values."""
+
+    def __call__(self, step: int, total: int | None = None, **values: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """steps: optimiser steps; learning_rate: peak; warmup: steps of linear rise, then a half cosine down to 0;
+    weight_decay: AdamW's; clip: largest gradient norm; average: decay of the weights' moving average, 0 for none;
+    precision: "float32" or "bfloat16" (autocast); *_every: steps between checkpoints, reports and inspections."""
+
+    steps: int
+    learning_rate: float
+    warmup: int = 0
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    average: float = 0.0
+    precision: str = "float32"
+    checkpoint_every: int = 100
+    report_every: int = 20
+    inspect_every: int = 0
+
+
+class Average:
+    """Exponential moving average of a module's parameters, warmed up so that early noise leaves it soon."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = {name: value.detach().clone() for name, value in module.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        values = [value.detach() for _, value in module.named_parameters()]
+        torch._foreach_lerp_(list(self.values.values()), values, 1 - decay)
+
+
+def step_generator(seed: int, step: int, device: str) -> torch.Generator:
+    """The random numbers of one step: restated from (seed, step), so that a resumed run repeats an uninterrupted one."""
+    return torch.Generator(device).manual_seed((seed * 1_000_003 + step) % 2**63)
+
+
+def learning_rate_at(step: int, settings: LoopSettings) -> float:
+    """Linear warm-up, then half a cosine to zero."""
+    if step < settings.warmup:
+        return settings.learning_rate * (step + 1) / settings.warmup
+    progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+LossAt = Callable[[int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+
+
+def fit(
+    loss_at: LossAt,
+    module: nn.Module,
+    *,
+    settings: LoopSettings,
+    seed: int,
+    device: str,
+    report: Report,
+    resume: Resume | None = None,
+    inspect: Callable[[int, Average | None], dict[str, float]] | None = None,
+) -> Average | None:
+    """Minimise ``loss_at(step, generator) → (loss, values to report)`` over ``module``'s parameters.
+
+    ``inspect(steps done, average)`` runs every ``inspect_every`` steps and at the end, and must leave the module as it was.
+    Returns the moving average of the weights, or None. Raises Paused when asked to stop, and InputError when the
+    loss stays non-finite; a step whose loss or gradient is not finite changes nothing and is counted.
+    """
+    optimizer = torch.optim.AdamW(
+        module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
+    )
+    average = Average(module, settings.average) if settings.average else None
+    extra = average.values if average else {}
+    start = _restore(resume, module, optimizer, extra)
+    module.train()
+    skipped = 0
+    for step in range(start, settings.steps):
+        values = _step(loss_at, module, optimizer, settings, seed, step, device)
+        skipped = 0 if values["finite"] else skipped + 1
+        if skipped >= PATIENCE:
+            raise InputError(
+                f"the loss was not finite {PATIENCE} steps running (step {step}): lower learning_rate, or set precision: float32"
+            )
+        if average and values["finite"]:
+            average.update(module, step)
+        done = step + 1
+        inspected = inspect and _due(done, settings.inspect_every, settings.steps)
+        if inspect and inspected:
+            values |= inspect(done, average)
+            module.train()
+        if inspected or _due(done, settings.report_every, settings.steps) or not values["finite"]:
+            report(
+                done,
+                settings.steps,
+                **{name: float(value) for name, value in values.items() if name != "finite"},
+            )
+        _keep(resume, module, optimizer, extra, done, settings)
+    return average
+
+
+def _due(done: int, every: int, steps: int) -> bool:
+    return every > 0 and (done % every == 0 or done == steps)
+
+
+def _step(
+    loss_at: LossAt,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    settings: LoopSettings,
+    seed: int,
+    step: int,
+    device: str,
+) -> dict:
+    generator = step_generator(seed, step, device)
+    torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+    with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        loss, values = loss_at(step, generator)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(module.parameters(), settings.clip)
+    finite = bool(torch.isfinite(loss.detach()) & torch.isfinite(norm))
+    if finite:
+        optimizer.param_groups[0]["lr"] = learning_rate_at(step, settings)
+        optimizer.step()
+    return {"finite": finite, "loss": loss.detach(), **values}
+
+
+def _restore(
+    resume: Resume | None, module: nn.Module, optimizer: torch.optim.Optimizer, extra: dict[str, Tensor]
+) -> int:
+    if resume is None or not resume.path.exists():
+        return 0
+    tensors, about = read_tensors(resume.path)
+    if about["stamp"] != resume.stamp:
+        return 0
+    restore_training_state(tensors, module, optimizer, extra)
+    return int(about["step"])
+
+
+def _keep(
+    resume: Resume | None,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    extra: dict[str, Tensor],
+    done: int,
+    settings: LoopSettings,
+) -> None:
+    if resume is None or done == settings.steps:
+        return
+    stopping = resume.stop()
+    if stopping or done % settings.checkpoint_every == 0:
+        state = training_state(module, optimizer, extra)
+        write_tensors(resume.path, state, {"stamp": resume.stamp, "step": done})
+    if stopping:
+        raise Paused(f"paused after step {done} of {settings.steps}; run the same command again to go on")

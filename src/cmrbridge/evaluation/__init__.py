@@ -1,0 +1,1 @@
+"""Metrics per subject in millimetres, and the statistics that compare arms."""

@@ -1,0 +1,1 @@
+"""How a job runs: device, seeds, journal, record, resume and the feed to MLflow."""

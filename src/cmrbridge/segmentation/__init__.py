@@ -1,0 +1,1 @@
+"""Segmenters: architectures, augmentation, adversarial training, training and prediction."""

@@ -1,0 +1,1 @@
+"""SPADE-conditioned image diffusion: one image per mask (Li 2025, step 2)."""
