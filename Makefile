@@ -1,0 +1,44 @@
+# make demo: sets up and runs the main job on the embedded phantom.   make test: sets up and passes the tests.
+SHELL := /bin/bash
+CORES ?= $(shell nproc)
+PYTEST_WORKERS ?= $(shell nproc)
+STUDY ?= studies/acdc_sunnybrook.yaml
+unexport PYTHONDONTWRITEBYTECODE
+export OMP_WAIT_POLICY := PASSIVE
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+export HF_HUB_OFFLINE := 1
+BIN := .venv/bin
+
+.PHONY: env demo study test prove lint format slurm-env
+
+env:
+	@envs/make-env.sh
+
+slurm-env:
+	@envs/make-env.sh envs/requirements-slurm.txt
+
+demo: env
+	@$(BIN)/snakemake --cores $(CORES)
+	@echo "The report: file://$(CURDIR)/results/demo/paper/report.html"
+
+study: env
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+
+test: env
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile
+
+prove: env
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
+
+lint: env
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile workflow/rules
+	@$(BIN)/snakemake --lint
+	@$(BIN)/mypy
+	@$(BIN)/shellcheck envs/*.sh .ci/run
+
+format: env
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	@$(BIN)/snakefmt Snakefile workflow/rules

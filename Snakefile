@@ -1,0 +1,42 @@
+"""cmrbridge: from pixels to p-values. The table of contents; each rule file says what it needs and makes."""
+
+import os
+
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+# Before any numerical library starts threads; jobs inherit them. Passive waiting: two 2-thread jobs on 2 cores
+# otherwise slow each other tenfold. Nothing calls home.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+validate(config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/masks.smk"
+include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/segmentation.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/paper.smk"
+include: "workflow/rules/tracking.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        f"{PAPER}/report.html",
+        f"{TRACKING}/runs.csv",

@@ -1,0 +1,14 @@
+"""Overlap of two masks."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+
+def dice(prediction: Mask, reference: Mask) -> float | None:
+    """2 |P ∩ R| / (|P| + |R|), 0…1; masks of one shape. One of the two empty: 0. Both empty: None, nothing to score."""
+    total = int(prediction.sum()) + int(reference.sum())
+    if total == 0:
+        return None
+    return 2 * int((prediction & reference).sum()) / total

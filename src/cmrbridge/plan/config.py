@@ -1,0 +1,125 @@
+"""From the validated config to the study that the rules read: preset laid over, paths expanded, references checked."""
+
+import copy
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cmrbridge.errors import InputError
+
+Study = dict[str, Any]
+
+HOW_TO_GET = {
+    "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there",
+    "mnms": "ask for M&Ms through the challenge's request form (University of Barcelona) and unpack it there",
+    "mnms2": "ask for M&Ms-2 through the challenge's request form (University of Barcelona) and unpack it there",
+    "manifest": "put manifest.csv with its images and labels there (columns: docs/how-to/own-data.md)",
+}
+
+
+def resolve(config: Mapping[str, Any]) -> Study:
+    """The study to run; InputError for anything that the schema cannot see. ``config`` is left as it is."""
+    study = copy.deepcopy(dict(config))
+    presets = study.pop("presets")
+    _known(study["preset"], presets, "preset", "presets")
+    merge(study, presets[study["preset"]])
+    _check_references(study)
+    for name in datasets_of(study):
+        study["datasets"][name] = _located(name, study["datasets"][name])
+    return study
+
+
+def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> None:
+    """Lay ``overlay`` over ``base`` in place: dicts merge, everything else is replaced."""
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = copy.deepcopy(value)
+
+
+def domains_of(study: Study) -> list[str]:
+    """Every domain that the chosen scenarios touch, in the order of first mention."""
+    names: list[str] = []
+    for scenario in scenarios_of(study).values():
+        names += [scenario["source"], *scenario["unlabelled"], *scenario["targets"]]
+    return list(dict.fromkeys(names))
+
+
+def datasets_of(study: Study) -> list[str]:
+    """Every data set that the chosen scenarios touch."""
+    return list(dict.fromkeys(study["domains"][domain]["dataset"] for domain in domains_of(study)))
+
+
+def scenarios_of(study: Study) -> dict[str, dict[str, Any]]:
+    """The chosen scenarios by name."""
+    return {name: study["scenarios"][name] for name in study["run"]["scenarios"]}
+
+
+def access_of(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> str:
+    """What an arm may see of the targets: "none", "unlabelled-target" or "oracle"."""
+    if arm["train_on"] == "target":
+        return "oracle"
+    sees_target = arm["adversarial"] is not None and set(scenario["unlabelled"]) & set(scenario["targets"])
+    return "unlabelled-target" if sees_target else "none"
+
+
+def _check_references(study: Study) -> None:
+    run = study["run"]
+    for arm in run["arms"]:
+        _known(arm, study["arms"], "run.arms", "arms")
+        _check_arm(arm, study)
+    for scenario in run["scenarios"]:
+        _known(scenario, study["scenarios"], "run.scenarios", "scenarios")
+    for name, scenario in scenarios_of(study).items():
+        _check_scenario(name, scenario, study)
+    for key in ("baseline", "reference", "primary_arm"):
+        _known(study["comparisons"][key], run["arms"], f"comparisons.{key}", "run.arms")
+    primary = study["comparisons"]["primary_target"]
+    targets = [target for scenario in scenarios_of(study).values() for target in scenario["targets"]]
+    _known(primary, targets, "comparisons.primary_target", "the targets of the chosen scenarios")
+
+
+def _check_arm(name: str, study: Study) -> None:
+    arm = study["arms"][name]
+    _known(arm["augment"], study["augmentations"], f"arms.{name}.augment", "augmentations")
+    if arm["adversarial"] is not None:
+        _known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
+        for scenario, settings in scenarios_of(study).items():
+            if not settings["unlabelled"]:
+                raise InputError(f"arms.{name}: adversarial training needs images: name scenarios.{scenario}.unlabelled")
+
+
+def _check_scenario(name: str, scenario: Mapping[str, Any], study: Study) -> None:
+    for role in ("source", "unlabelled", "targets"):
+        for domain in [scenario[role]] if role == "source" else scenario[role]:
+            _known(domain, study["domains"], f"scenarios.{name}.{role}", "domains")
+            _known(study["domains"][domain]["dataset"], study["datasets"], f"domains.{domain}.dataset", "datasets")
+    if not scenario["targets"]:
+        raise InputError(f"scenarios.{name}.targets is empty: name at least one domain that training does not see")
+    if scenario["source"] in [*scenario["targets"], *scenario["unlabelled"]]:
+        raise InputError(f"scenarios.{name}: the source {scenario['source']!r} is no unseen domain; take it out of targets")
+
+
+def _known(name: str, catalogue: Iterable[str], key: str, where: str) -> None:
+    names = list(catalogue)
+    if name not in names:
+        raise InputError(f"config: {key} names {name!r}, which is not in {where} ({', '.join(names)})")
+
+
+def _located(name: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The data set with its path expanded and found on disk; a phantom has none."""
+    if dataset["reader"] == "phantom":
+        return dict(dataset)
+    path = os.path.expandvars(dataset["path"])
+    missing = re.search(r"\$\{?(\w+)", path)
+    if missing:
+        raise InputError(
+            f"datasets.{name}.path is {dataset['path']!r}, but the variable {missing[1]} is not set: export "
+            f"{missing[1]}=/folder/with/the/data, or write the path into the study"
+        )
+    if not Path(path).expanduser().is_dir():
+        raise InputError(f"datasets.{name}.path: no folder {path}: {HOW_TO_GET[dataset['reader']]}")
+    return {**dataset, "path": str(Path(path).expanduser())}

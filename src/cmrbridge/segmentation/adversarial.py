@@ -1,0 +1,88 @@
+"""Domain-adversarial training (Ganin et al., JMLR 2016): features from which the domain cannot be told.
+
+A classifier learns to name each image's domain from the network's pooled features, and the reversed gradient teaches the
+features to mislead it. Works for every architecture that names its feature modules.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class DannSettings:
+    """weight: λ that the reversal rises to. hidden: width of the classifier's hidden layer."""
+
+    weight: float = 0.1
+    hidden: int = 64
+
+
+class _Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, scale: float) -> Tensor:
+        ctx.scale = scale
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -ctx.scale * gradients[0], None
+
+
+def reverse(values: Tensor, scale: float) -> Tensor:
+    """The identity, whose gradient is multiplied by -``scale``."""
+    reversed_values: Tensor = _Reverse.apply(values, scale)
+    return reversed_values
+
+
+def reversal_at(progress: float) -> float:
+    """λ(p) = 2 / (1 + exp(−10 p)) − 1 for progress p in 0…1 (Ganin et al., section 5.2.2)."""
+    return 2 / (1 + math.exp(-10 * progress)) - 1
+
+
+class Adversary(nn.Module):
+    """Domain classifier on the pooled outputs of a network's feature modules, which it listens to."""
+
+    def __init__(self, parts: list[nn.Module], channels: int, domains: int, hidden: int) -> None:
+        super().__init__()
+        self.classifier = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, domains))
+        self._heard: list[Tensor] = []
+        for part in parts:
+            part.register_forward_hook(self._listen)
+
+    def _listen(self, part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if self.training:
+            self._heard.append(output.mean(dim=(-2, -1)))
+
+    def forward(self, scale: float) -> Tensor:
+        """Domain logits (n, domain) of the images that went through the network last; the features see -``scale``."""
+        features = torch.cat(self._heard, dim=1)
+        self._heard.clear()
+        logits: Tensor = self.classifier(reverse(features, scale))
+        return logits
+
+
+def feature_channels(network: nn.Module, parts: list[nn.Module], size: int) -> int:
+    """Channels of all feature modules together, counted by sending one empty image through."""
+    widths: list[int] = []
+    hooks = [part.register_forward_hook(lambda _, __, output: widths.append(output.shape[1])) for part in parts]
+    with torch.no_grad():
+        network(torch.zeros(1, 1, size, size))
+    for hook in hooks:
+        hook.remove()
+    return sum(widths)
+
+
+def domain_loss(logits: Tensor, domains: Tensor) -> tuple[Tensor, Tensor]:
+    """(cross-entropy, accuracy) with every domain counting the same, however many images it has in the batch.
+
+    logits: (n, domain); domains: (n,) integers. Accuracy 1 / (number of domains) is chance.
+    """
+    counts = torch.bincount(domains, minlength=logits.shape[1])
+    weights = 1 / (counts[domains] * (counts > 0).sum())
+    losses = F.cross_entropy(logits.float(), domains, reduction="none")
+    right = (logits.argmax(dim=1) == domains).float()
+    return (losses * weights).sum(), (right * weights).sum()

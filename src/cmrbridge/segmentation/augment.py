@@ -1,0 +1,191 @@
+"""Augmentation on the device, a batch at a time: parameters are drawn first, then applied without further chance.
+
+The kinds of disturbance follow nnU-Net (Isensee et al. 2021, supplement 4) and BigAug (Zhang et al., TMI 2020): geometry,
+then what the scanner's optics do (bias field, blur, coarse sampling), then its grey scale, then its noise.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BIAS_KNOTS = 4  # knots a side of the coarse grid that a bias field is interpolated from
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How often (``*_chance``, 0…1 per image) and how strongly images are disturbed; the defaults disturb nothing.
+
+    rotation: ± degrees. scale: smallest and largest magnification. shift: ± share of the image side.
+    gamma: exponents of grey values in [0, 1]. contrast: factors about the image's mean. brightness: ± added grey.
+    bias: largest standard deviation of the log of the smooth multiplicative field.
+    blur: largest standard deviation of the Gaussian, pixels. coarse: largest pixel size sampled at, pixels.
+    noise: largest standard deviation of the added noise, grey. Ranges of factors are drawn uniformly in their logarithm.
+    """
+
+    geometry_chance: float = 0.0
+    rotation: float = 0.0
+    scale: Range = (1.0, 1.0)
+    shift: float = 0.0
+    bias_chance: float = 0.0
+    bias: float = 0.0
+    blur_chance: float = 0.0
+    blur: float = 0.0
+    coarse_chance: float = 0.0
+    coarse: float = 1.0
+    contrast_chance: float = 0.0
+    contrast: Range = (1.0, 1.0)
+    brightness_chance: float = 0.0
+    brightness: float = 0.0
+    gamma_chance: float = 0.0
+    gamma: Range = (1.0, 1.0)
+    noise_chance: float = 0.0
+    noise: float = 0.0
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The parameters of one batch of n images; None where a kind of disturbance is switched off.
+
+    affine: (n, 2, 3) of `F.affine_grid`. bias: (n, 1, knots, knots) log field. blur, coarse: (n,) pixels.
+    contrast, brightness, gamma: (n,). noise: (n, 1, y, x) added grey.
+    """
+
+    affine: Tensor | None = None
+    bias: Tensor | None = None
+    blur: Tensor | None = None
+    coarse: Tensor | None = None
+    contrast: Tensor | None = None
+    brightness: Tensor | None = None
+    gamma: Tensor | None = None
+    noise: Tensor | None = None
+
+
+class _Dice:
+    """Random numbers for n images from one generator, with the share that a chance leaves undisturbed."""
+
+    def __init__(self, n: int, generator: torch.Generator) -> None:
+        self.n, self.generator, self.device = n, generator, generator.device
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(self.n, generator=self.generator, device=self.device)
+
+    def factor(self, between: Range) -> Tensor:
+        return self.uniform(math.log(between[0]), math.log(between[1])).exp()
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(self.n, *shape, generator=self.generator, device=self.device)
+
+    def happens(self, chance: float) -> Tensor:
+        return self.uniform(0, 1) < chance
+
+    def sometimes(self, chance: float, values: Tensor, identity: float) -> Tensor:
+        return torch.where(self.happens(chance), values, torch.full_like(values, identity))
+
+
+def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generator) -> Draw:
+    """Parameters for n images of size × size pixels, on the generator's device."""
+    dice, s = _Dice(n, generator), settings
+    return Draw(
+        affine=_draw_affine(s, dice) if s.geometry_chance else None,
+        bias=(
+            dice.sometimes(s.bias_chance, dice.uniform(0, s.bias), 0)[:, None, None, None]
+            * dice.normal(1, BIAS_KNOTS, BIAS_KNOTS)
+            if s.bias_chance
+            else None
+        ),
+        blur=dice.sometimes(s.blur_chance, dice.uniform(0, s.blur), 0) if s.blur_chance else None,
+        coarse=dice.sometimes(s.coarse_chance, dice.uniform(1, s.coarse), 1) if s.coarse_chance else None,
+        contrast=dice.sometimes(s.contrast_chance, dice.factor(s.contrast), 1) if s.contrast_chance else None,
+        brightness=(
+            dice.sometimes(s.brightness_chance, dice.uniform(-s.brightness, s.brightness), 0)
+            if s.brightness_chance
+            else None
+        ),
+        gamma=dice.sometimes(s.gamma_chance, dice.factor(s.gamma), 1) if s.gamma_chance else None,
+        noise=(
+            dice.sometimes(s.noise_chance, dice.uniform(0, s.noise), 0)[:, None, None, None]
+            * dice.normal(1, size, size)
+            if s.noise_chance
+            else None
+        ),
+    )
+
+
+def _draw_affine(s: AugmentSettings, dice: _Dice) -> Tensor:
+    """(n, 2, 3): where each output pixel is read from, in `F.affine_grid`'s coordinates (side = 2)."""
+    happens = dice.happens(s.geometry_chance).float()
+    angle = happens * dice.uniform(-s.rotation, s.rotation) * math.pi / 180
+    shrink = dice.factor(s.scale) ** -happens
+    columns, rows = (happens * dice.uniform(-2 * s.shift, 2 * s.shift) for _ in range(2))
+    cos, sin = shrink * angle.cos(), shrink * angle.sin()
+    return torch.stack([cos, -sin, columns, sin, cos, rows], dim=1).view(-1, 2, 3)
+
+
+def apply(images: Tensor, labels: Tensor | None, drawn: Draw) -> tuple[Tensor, Tensor | None]:
+    """Disturb images (n, 1, y, x) in [0, 1], which stay there, and move labels (n, y, x) along with them.
+
+    What is drawn in from outside the image is 0 and background.
+    """
+    if drawn.affine is not None:
+        images, labels = _move(images, labels, drawn.affine)
+    if drawn.bias is not None:
+        field = F.interpolate(drawn.bias, size=images.shape[-2:], mode="bicubic", align_corners=True)
+        images = images * field.exp()
+    images = _smooth(images, drawn)
+    if drawn.contrast is not None:
+        mean = images.mean(dim=(-2, -1), keepdim=True)
+        images = mean + (images - mean) * _per_image(drawn.contrast)
+    if drawn.brightness is not None:
+        images = images + _per_image(drawn.brightness)
+    if drawn.gamma is not None:
+        images = images.clamp(0, 1) ** _per_image(drawn.gamma)
+    if drawn.noise is not None:
+        images = images + drawn.noise
+    return images.clamp(0, 1), labels
+
+
+def _per_image(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
+
+
+def _move(images: Tensor, labels: Tensor | None, affine: Tensor) -> tuple[Tensor, Tensor | None]:
+    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
+    moved = F.grid_sample(images, grid, mode="bilinear", align_corners=False)
+    if labels is None:
+        return moved, None
+    nearest = F.grid_sample(labels.unsqueeze(1).float(), grid, mode="nearest", align_corners=False)
+    return moved, nearest.squeeze(1).to(labels.dtype)
+
+
+def _smooth(images: Tensor, drawn: Draw) -> Tensor:
+    """Blur and coarse sampling are separable and linear: a matrix for the rows and its transpose for the columns."""
+    for amounts, matrices in ((drawn.blur, blurring), (drawn.coarse, coarsening)):
+        if amounts is not None:
+            matrix = matrices(amounts, images.shape[-1])
+            images = (matrix @ images.squeeze(1) @ matrix.mT).unsqueeze(1)
+    return images
+
+
+def _weights(distance: Tensor, width: Tensor) -> Tensor:
+    return (1 - distance.abs() / width).clamp_min(0)
+
+
+def blurring(deviations: Tensor, size: int) -> Tensor:
+    """(n, size, size): rows are Gaussians of ``deviations`` (n,) pixels that sum to 1; 0 is the identity."""
+    places = torch.arange(size, device=deviations.device, dtype=deviations.dtype)
+    scaled = (places[:, None] - places) / deviations.clamp_min(1e-3)[:, None, None]
+    return torch.softmax(-0.5 * scaled**2, dim=-1)
+
+
+def coarsening(factors: Tensor, size: int) -> Tensor:
+    """(n, size, size): average over pixels ``factors`` (n,) ≥ 1 times as large, then interpolate back linearly."""
+    factor = factors[:, None, None]
+    places = torch.arange(size, device=factors.device, dtype=factors.dtype)
+    centres = (places + 0.5) * factor - 0.5  # (n, 1, coarse pixel); those beyond the image get no weight
+    weights = _weights(places[:, None] - centres, factor) * (centres <= size - 0.5)
+    coarse_of_fine = weights.mT / weights.mT.sum(-1, keepdim=True).clamp_min(1e-6)
+    return weights / weights.sum(-1, keepdim=True).clamp_min(1e-6) @ coarse_of_fine

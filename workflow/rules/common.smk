@@ -1,0 +1,84 @@
+"""What every rule file uses: the resolved study, the folders of results, and the fingerprint of the code a job runs.
+
+Needs   the validated config
+Makes   STUDY, RUNS, folders; no rule
+"""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from cmrbridge.errors import InputError
+from cmrbridge.plan.config import datasets_of, domains_of, resolve, scenarios_of
+from cmrbridge.plan.fingerprint import fingerprint
+from cmrbridge.plan.grid import grid, run_of
+
+try:
+    STUDY = resolve(config)
+except InputError as error:
+    raise WorkflowError(str(error))
+
+RUNS = grid(STUDY)
+
+RESULTS = f"results/{STUDY['study']}"
+PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
+INGEST = f"{RESULTS}/ingest/{{dataset}}"
+DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"
+DATA = f"{RESULTS}/data/{{domain}}"
+MASKS = f"{RESULTS}/masks/{{source}}/seed-{{generator_seed}}"
+SYNTHESIS = f"{RESULTS}/synthesis/{{source}}/seed-{{generator_seed}}"
+SEGMENTATION = f"{RESULTS}/segmentation/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
+PREDICTIONS = f"{RESULTS}/predictions/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
+SCORES = f"{RESULTS}/evaluation/runs/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
+EVALUATION = f"{RESULTS}/evaluation"
+PAPER = f"{RESULTS}/paper"
+TRACKING = f"{RESULTS}/tracking"
+
+ENVIRONMENT = "../../envs/environment.yaml"
+GPUS = 1 if STUDY["preset"] == "gpu" else 0
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    domain="[^/]+",
+    source="[^/]+",
+    scenario="[^/]+",
+    arm="[^/]+",
+    architecture="[^/]+",
+    seed=r"\d+",
+    generator_seed=r"\d+",
+
+
+def code(script, module, *selected):
+    """Digest of the library code, and of the adapter script, that a job runs."""
+    return fingerprint(module, *selected, script=Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py")
+
+
+def dataset_of(domain):
+    return STUDY["domains"][domain]["dataset"]
+
+
+def run_at(wildcards):
+    """The grid's row of a run's wildcards."""
+    return run_of(RUNS, wildcards.scenario, wildcards.arm, wildcards.architecture, wildcards.seed)
+
+
+def every_run(pattern):
+    """The pattern filled in for each run of the grid."""
+    return expand(
+        pattern,
+        zip,
+        scenario=RUNS.scenario,
+        arm=RUNS.arm,
+        architecture=RUNS.architecture,
+        seed=RUNS.seed,
+    )
+
+
+def generator_sources():
+    """Source domains for which a generator is asked for."""
+    return list(dict.fromkeys(RUNS[RUNS.synthetic].source))
+
+
+def every_generator(pattern):
+    return expand(pattern, source=generator_sources(), generator_seed=STUDY["generator_seed"])

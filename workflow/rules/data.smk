@@ -1,0 +1,120 @@
+"""Data: any data set's files to canonical packs, one folder per domain.
+
+Needs   the folder of each data set (datasets.*.path), or nothing for the phantom
+Makes   results/{study}/phantom/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
+        ingest/duplicates.csv, data/{domain}/{training.npz,images.npz,test.npz,split.csv}
+"""
+
+
+def dataset_folder(wildcards):
+    dataset = STUDY["datasets"][wildcards.dataset]
+    if dataset["reader"] == "phantom":
+        return f"{RESULTS}/phantom/{wildcards.dataset}/files"
+    return dataset["path"]
+
+
+def ingest_settings(wildcards):
+    dataset = STUDY["datasets"][wildcards.dataset]
+    kept = ("labels", "vendor", "licence", "orientation")
+    return {
+        "dataset": wildcards.dataset,
+        "reader": "manifest" if dataset["reader"] == "phantom" else dataset["reader"],
+        **{key: dataset[key] for key in kept if dataset.get(key) is not None},
+        **STUDY["image"],
+    }
+
+
+rule phantom:
+    output:
+        folder=directory(f"{PHANTOM}/files"),
+        record=f"{PHANTOM}/record.json",
+    log:
+        f"{PHANTOM}/log.txt",
+    benchmark:
+        f"{PHANTOM}/benchmark.tsv"
+    params:
+        code=code("phantom", "cmrbridge.data.phantom.generate"),
+        settings=lambda wildcards: {
+            key: STUDY["datasets"][wildcards.dataset][key] for key in ("scanners", "subjects", "seed")
+        },
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/phantom.py"
+
+
+rule ingest:
+    input:
+        folder=dataset_folder,
+    output:
+        subjects=f"{INGEST}/subjects.csv",
+        prepared=f"{INGEST}/prepared.npz",
+        picture=report(f"{INGEST}/qc.png", category="Data", caption="../report/qc.rst"),
+        record=f"{INGEST}/record.json",
+    log:
+        f"{INGEST}/log.txt",
+    benchmark:
+        f"{INGEST}/benchmark.tsv"
+    params:
+        code=code("ingest", "cmrbridge.data.ingest"),
+        settings=ingest_settings,
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/ingest.py"
+
+
+rule find_duplicates:
+    input:
+        subjects=expand(f"{INGEST}/subjects.csv", dataset=datasets_of(STUDY)),
+    output:
+        duplicates=DUPLICATES,
+        record=f"{RESULTS}/ingest/record.json",
+    log:
+        f"{RESULTS}/ingest/log.txt",
+    params:
+        code=code("find_duplicates", "cmrbridge.data.duplicates"),
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/find_duplicates.py"
+
+
+rule split_domain:
+    input:
+        subjects=lambda wildcards: f"{RESULTS}/ingest/{dataset_of(wildcards.domain)}/subjects.csv",
+        prepared=lambda wildcards: f"{RESULTS}/ingest/{dataset_of(wildcards.domain)}/prepared.npz",
+        duplicates=DUPLICATES,
+    output:
+        training=f"{DATA}/training.npz",
+        images=f"{DATA}/images.npz",
+        test=f"{DATA}/test.npz",
+        table=f"{DATA}/split.csv",
+        record=f"{DATA}/record.json",
+    log:
+        f"{DATA}/log.txt",
+    params:
+        code=code("split_domain", "cmrbridge.data.split"),
+        settings=lambda wildcards: {
+            "domain": wildcards.domain,
+            **STUDY["split"],
+            **STUDY["domains"][wildcards.domain].get("split", {}),
+            "dataset": dataset_of(wildcards.domain),
+            "where": STUDY["domains"][wildcards.domain].get("where", {}),
+        },
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/split_domain.py"

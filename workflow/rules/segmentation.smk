@@ -1,0 +1,89 @@
+"""Segmentation: train one network per run of the grid, then predict every test subject in its file's own grid.
+
+Needs   results/{study}/data/{domain}/{training.npz,images.npz,test.npz}, synthesis/{source}/…/images.npz for arms that mix it in
+Makes   results/{study}/segmentation/{scenario}/{arm}/{architecture}/seed-{seed}/model.safetensors
+        and predictions/{scenario}/{arm}/{architecture}/seed-{seed}/files/{domain}/{subject}_{phase}.nii.gz
+"""
+
+
+def synthetic_pairs(wildcards):
+    run = run_at(wildcards)
+    if not run.synthetic:
+        return []
+    return f"{RESULTS}/synthesis/{run.source}/seed-{STUDY['generator_seed']}/render/images.npz"
+
+
+def segmenter_settings(wildcards):
+    """The run's own settings: the shared sizes, the architecture's name and the arm's recipe."""
+    arm = STUDY["arms"][wildcards.arm]
+    return {
+        **STUDY["segmentation"],
+        "architecture": wildcards.architecture,
+        "augment": STUDY["augmentations"][arm["augment"]],
+        "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
+        "adversarial": STUDY["adversarial"][arm["adversarial"]] if arm["adversarial"] else None,
+    }
+
+
+rule train_segmenter:
+    input:
+        training=lambda wildcards: expand(f"{DATA}/training.npz", domain=run_at(wildcards).training),
+        unlabelled=lambda wildcards: expand(f"{DATA}/images.npz", domain=run_at(wildcards).unlabelled),
+        synthetic=synthetic_pairs,
+    output:
+        model=f"{SEGMENTATION}/model.safetensors",
+        metrics=f"{SEGMENTATION}/metrics.jsonl",
+        record=f"{SEGMENTATION}/record.json",
+    log:
+        f"{SEGMENTATION}/log.txt",
+    benchmark:
+        f"{SEGMENTATION}/benchmark.tsv"
+    params:
+        code=lambda wildcards: code(
+            "train_segmenter",
+            "cmrbridge.segmentation.train",
+            f"cmrbridge.segmentation.architectures.{wildcards.architecture}",
+        ),
+        settings=segmenter_settings,
+        seed=lambda wildcards: int(wildcards.seed),
+    threads: STUDY["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=1440,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/train_segmenter.py"
+
+
+rule predict:
+    input:
+        model=f"{SEGMENTATION}/model.safetensors",
+        tests=lambda wildcards: expand(f"{DATA}/test.npz", domain=run_at(wildcards).tested),
+        subjects=lambda wildcards: expand(
+            f"{INGEST}/subjects.csv", dataset=[dataset_of(domain) for domain in run_at(wildcards).tested]
+        ),
+    output:
+        folder=directory(f"{PREDICTIONS}/files"),
+        record=f"{PREDICTIONS}/record.json",
+    log:
+        f"{PREDICTIONS}/log.txt",
+    benchmark:
+        f"{PREDICTIONS}/benchmark.tsv"
+    params:
+        code=lambda wildcards: code(
+            "predict",
+            "cmrbridge.segmentation.predict",
+            f"cmrbridge.segmentation.architectures.{wildcards.architecture}",
+        ),
+        domains=lambda wildcards: run_at(wildcards).tested,
+    threads: STUDY["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=120,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/predict.py"

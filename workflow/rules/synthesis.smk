@@ -1,0 +1,61 @@
+"""Synthesis: train the SPADE image diffusion model of a source, then draw one image for every sampled mask.
+
+Needs   results/{study}/data/{source}/training.npz, masks/{source}/seed-{generator_seed}/sample/masks.npz
+Makes   results/{study}/synthesis/{source}/seed-{generator_seed}/train/{model.safetensors,samples.png}
+        and …/render/{images.npz,gallery.png}
+"""
+
+
+rule train_synthesis:
+    input:
+        training=f"{RESULTS}/data/{{source}}/training.npz",
+    output:
+        model=f"{SYNTHESIS}/train/model.safetensors",
+        samples=f"{SYNTHESIS}/train/samples.png",
+        metrics=f"{SYNTHESIS}/train/metrics.jsonl",
+        record=f"{SYNTHESIS}/train/record.json",
+    log:
+        f"{SYNTHESIS}/train/log.txt",
+    benchmark:
+        f"{SYNTHESIS}/train/benchmark.tsv"
+    params:
+        code=code("train_synthesis", "cmrbridge.synthesis.train"),
+        settings=STUDY["synthesis"]["train"],
+        seed=lambda wildcards: int(wildcards.generator_seed),
+    threads: STUDY["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=1440,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/train_synthesis.py"
+
+
+rule render_images:
+    input:
+        training=f"{RESULTS}/data/{{source}}/training.npz",
+        model=f"{SYNTHESIS}/train/model.safetensors",
+        masks=f"{MASKS}/sample/masks.npz",
+    output:
+        images=f"{SYNTHESIS}/render/images.npz",
+        gallery=report(f"{SYNTHESIS}/render/gallery.png", category="Generators", caption="../report/synthesis.rst"),
+        record=f"{SYNTHESIS}/render/record.json",
+    log:
+        f"{SYNTHESIS}/render/log.txt",
+    benchmark:
+        f"{SYNTHESIS}/render/benchmark.tsv"
+    params:
+        code=code("render_images", "cmrbridge.synthesis.render"),
+        settings=STUDY["synthesis"]["render"],
+        seed=lambda wildcards: int(wildcards.generator_seed),
+    threads: STUDY["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=240,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/render_images.py"
