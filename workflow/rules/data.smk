@@ -15,11 +15,11 @@ def dataset_folder(wildcards):
 
 def ingest_settings(wildcards):
     dataset = STUDY["datasets"][wildcards.dataset]
-    kept = ("labels", "vendor", "licence", "orientation")
+    kept = ("labels", "vendor", "licence")
     return {
         "dataset": wildcards.dataset,
         "reader": "manifest" if dataset["reader"] == "phantom" else dataset["reader"],
-        **{key: dataset[key] for key in kept if dataset.get(key) is not None},
+        **{key: dataset[key] for key in kept if key in dataset},
         **STUDY["image"],
     }
 

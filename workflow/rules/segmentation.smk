@@ -78,6 +78,7 @@ rule predict:
             f"cmrbridge.segmentation.architectures.{wildcards.architecture}",
         ),
         domains=lambda wildcards: run_at(wildcards).tested,
+        batch=STUDY["prediction"]["batch"],
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,

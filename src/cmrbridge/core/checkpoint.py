@@ -1,6 +1,8 @@
 """Weights and resume states as safetensors + JSON, written atomically. Nothing is pickled."""
 
+import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +29,16 @@ class Resume:
     stamp: str
     stop: Callable[[], bool] = never
 
+    @property
+    def previous(self) -> Path:
+        """The state before the last one, used where the last one turns out damaged."""
+        return self.path.with_name(f"{self.path.name}.previous")
+
+    def clear(self) -> None:
+        """Remove the states of a job that is done."""
+        self.path.unlink(missing_ok=True)
+        self.previous.unlink(missing_ok=True)
+
 
 class Paused(Exception):
     """The job was asked to stop; its state is saved, running it again goes on from there."""
@@ -34,24 +46,80 @@ class Paused(Exception):
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     """Write tensors and a JSON description so that a crash leaves the old file or the new one, never half a file."""
-    payload = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {"about": json.dumps(about)})
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    text = json.dumps(about)
+    payload = save(tensors, {"about": text, "sha256": _digest(tensors, text)})
     temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as stream:
-        stream.write(payload)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(payload)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, description) of a file of `write_tensors`."""
+    """(tensors, description) of a file of `write_tensors`; InputError where it is cut, or a single bit has flipped."""
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["about"])
+            about = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if about["sha256"] != _digest(tensors, about["about"]):
+            raise ValueError("its checksum does not match")
+        return tensors, json.loads(about["about"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a readable safetensors file of cmrbridge ({error}); delete it and run again"
         ) from error
+
+
+def _digest(tensors: dict[str, Tensor], text: str) -> str:
+    """SHA-256 over names, types, shapes, values and description: safetensors itself carries no checksum."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def write_model(path: Path, module: nn.Module, average: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Write a network's weights as raw.* and their moving average as average.*, with what rebuilds the network."""
+    raw = {f"raw.{name}": value for name, value in module.state_dict().items()}
+    write_tensors(path, raw | {f"average.{name}": value for name, value in average.items()}, about)
+
+
+def load_weights(tensors: dict[str, Tensor], module: nn.Module) -> None:
+    """Fill ``module`` from the tensors of `write_model`: averaged where an average is kept, else raw."""
+    kept = {part: _part(tensors, f"{part}.") for part in ("raw", "average")}
+    module.load_state_dict(kept["raw"] | kept["average"])
+
+
+def write_resume(resume: Resume, tensors: dict[str, Tensor], step: int) -> None:
+    """Write a resume state and keep the one before it."""
+    if resume.path.exists():
+        os.replace(resume.path, resume.previous)
+    write_tensors(resume.path, tensors, {"stamp": resume.stamp, "step": step})
+
+
+def read_resume(resume: Resume) -> tuple[dict[str, Tensor], int] | None:
+    """(tensors, steps done) of the newest readable state that carries this stamp; damaged ones are named in the log."""
+    for path in (resume.path, resume.previous):
+        try:
+            if path.exists():
+                tensors, about = read_tensors(path)
+                if about.get("stamp") == resume.stamp:
+                    return tensors, int(about["step"])
+        except InputError as error:
+            logging.getLogger(__name__).warning("resume state rejected: %s", error)
+    return None
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def training_state(module: nn.Module, optimizer: torch.optim.Optimizer, extra: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -66,13 +134,11 @@ def restore_training_state(
     tensors: dict[str, Tensor], module: nn.Module, optimizer: torch.optim.Optimizer, extra: dict[str, Tensor]
 ) -> None:
     """Put a state of `training_state` back in place; ``extra`` tensors are overwritten."""
-    module.load_state_dict({k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")})
+    module.load_state_dict(_part(tensors, "module."))
     moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        kind, _, rest = key.partition(".")
-        if kind == "optimizer":
-            index, name = rest.split(".", 1)
-            moments.setdefault(int(index), {})[name] = value
+    for key, value in _part(tensors, "optimizer.").items():
+        index, name = key.split(".", 1)
+        moments.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     for name, target in extra.items():
         target.copy_(tensors[f"extra.{name}"])

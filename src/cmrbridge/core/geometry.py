@@ -1,11 +1,13 @@
 """Between a file's voxel grid and the canonical, heart-centred one: separable, exact, numpy only."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Voxel = TypeVar("Voxel", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,21 @@ class Grid:
         return (y, x) if self.transpose else (x, y)
 
 
-def upright(volume: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
+def orientation(affine: NDArray[np.float64]) -> tuple[bool, bool, bool]:
+    """(transpose, flip_rows, flip_columns) that turn a file's plane upright, from its voxel → RAS matrix (4, 4).
+
+    Upright: rows run toward the patient's back and feet, columns toward the left, as near as the plane allows; of a
+    short axis the right ventricle then lies left of the left one. Directions need not be orthonormal.
+    """
+    edges = affine[:3, :2] / np.maximum(np.linalg.norm(affine[:3, :2], axis=0), 1e-12)
+    down = np.array([0.0, -1.0, -1.0]) @ edges / np.sqrt(2)  # how far the file's x and y each run down …
+    across = np.array([-1.0, 0.0, 0.0]) @ edges  # … and toward the left
+    transpose = bool(abs(down[1]) + abs(across[0]) >= abs(down[0]) + abs(across[1]))
+    row, column = (1, 0) if transpose else (0, 1)
+    return transpose, bool(down[row] < 0), bool(across[column] < 0)
+
+
+def upright(volume: NDArray[Voxel], grid: Grid) -> NDArray[Voxel]:
     """File array (x, y, slice) → upright stack (slice, row, column)."""
     stack = np.moveaxis(volume, 2, 0)
     if grid.transpose:
@@ -50,7 +66,7 @@ def upright(volume: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
     return stack[:, :, ::-1] if grid.flip_columns else stack
 
 
-def lay_back(stack: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
+def lay_back(stack: NDArray[Voxel], grid: Grid) -> NDArray[Voxel]:
     """Inverse of `upright`: (slice, row, column) → file array (x, y, slice)."""
     if grid.flip_columns:
         stack = stack[:, :, ::-1]
@@ -75,13 +91,13 @@ def resampling(positions: NDArray[np.float64], count: int, width: float) -> Floa
 
 
 def _canonical_positions(grid: Grid, axis: int) -> NDArray[np.float64]:
-    offsets = np.arange(grid.size) - (grid.size - 1) / 2
-    return grid.centre[axis] + offsets * grid.spacing_mm / grid.plane_spacing[axis]
+    offsets = np.arange(grid.size, dtype=np.float64) - (grid.size - 1) / 2
+    return np.asarray(grid.centre[axis] + offsets * grid.spacing_mm / grid.plane_spacing[axis], np.float64)
 
 
 def _file_positions(grid: Grid, axis: int) -> NDArray[np.float64]:
-    offsets = np.arange(grid.plane[axis]) - grid.centre[axis]
-    return offsets * grid.plane_spacing[axis] / grid.spacing_mm + (grid.size - 1) / 2
+    offsets = np.arange(grid.plane[axis], dtype=np.float64) - grid.centre[axis]
+    return np.asarray(offsets * grid.plane_spacing[axis] / grid.spacing_mm + (grid.size - 1) / 2, np.float64)
 
 
 def crop(stack: NDArray[np.generic], grid: Grid) -> Floats:
@@ -94,7 +110,7 @@ def crop(stack: NDArray[np.generic], grid: Grid) -> Floats:
 
 
 def crop_labels(stack: NDArray[np.generic], grid: Grid, classes: int) -> NDArray[np.uint8]:
-    """Upright labels (slice, row, column) → canonical labels: each class resampled as an image, then the largest wins."""
+    """Upright labels (slice, row, column) → canonical ones: each class is resampled as an image, the largest wins."""
     shares = np.stack([crop(stack == label, grid) for label in range(1, classes)])
     background = 1 - shares.sum(axis=0, keepdims=True)
     return np.concatenate([background, shares]).argmax(axis=0).astype(np.uint8)

@@ -1,9 +1,10 @@
 """The one optimisation loop: seeded by step, resumable, with an average of the weights where it is asked for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 from cmrbridge.core.checkpoint import (
     Paused,
     Resume,
-    read_tensors,
+    read_resume,
     restore_training_state,
     training_state,
-    write_tensors,
+    write_resume,
 )
 from cmrbridge.errors import InputError
 
@@ -31,7 +32,8 @@ class Report(Protocol):
 class LoopSettings:
     """steps: optimiser steps; learning_rate: peak; warmup: steps of linear rise, then a half cosine down to 0;
     weight_decay: AdamW's; clip: largest gradient norm; average: decay of the weights' moving average, 0 for none;
-    precision: "float32" or "bfloat16" (autocast); *_every: steps between checkpoints, reports and inspections."""
+    precision: "float32" or "bfloat16" (autocast); *_every: steps between checkpoints, reports and inspections, 0 for
+    no checkpoint, and for reports and inspections at the end alone."""
 
     steps: int
     learning_rate: float
@@ -57,6 +59,19 @@ class Average:
         decay = min(self.decay, (1 + step) / (10 + step))
         values = [value.detach() for _, value in module.named_parameters()]
         torch._foreach_lerp_(list(self.values.values()), values, 1 - decay)
+
+    @contextmanager
+    def applied_to(self, module: nn.Module) -> Iterator[None]:
+        """Within, ``module`` runs on the averaged weights, in evaluation mode; after, it is as it was, bit for bit."""
+        raw = {name: value.detach().clone() for name, value in module.named_parameters()}
+        training = module.training
+        module.load_state_dict(self.values, strict=False)
+        module.eval()
+        try:
+            yield
+        finally:
+            module.load_state_dict(raw, strict=False)
+            module.train(training)
 
 
 def step_generator(seed: int, step: int, device: str) -> torch.Generator:
@@ -110,8 +125,8 @@ def fit(
         if average and values["finite"]:
             average.update(module, step)
         done = step + 1
-        inspected = inspect and _due(done, settings.inspect_every, settings.steps)
-        if inspect and inspected:
+        inspected = inspect is not None and _due(done, settings.inspect_every, settings.steps)
+        if inspect is not None and inspected:
             values |= inspect(done, average)
             module.train()
         if inspected or _due(done, settings.report_every, settings.steps) or not values["finite"]:
@@ -125,7 +140,7 @@ def fit(
 
 
 def _due(done: int, every: int, steps: int) -> bool:
-    return every > 0 and (done % every == 0 or done == steps)
+    return done == steps or (every > 0 and done % every == 0)
 
 
 def _step(
@@ -136,13 +151,16 @@ def _step(
     seed: int,
     step: int,
     device: str,
-) -> dict:
+) -> dict[str, Any]:
     generator = step_generator(seed, step, device)
     torch.manual_seed((seed * 1_000_003 + step) % 2**63)
-    with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=settings.precision == "bfloat16"):
-        loss, values = loss_at(step, generator)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    try:
+        with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            loss, values = loss_at(step, generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+    except torch.OutOfMemoryError as error:
+        raise InputError(f"the accelerator's memory is full (step {step}): lower this stage's batch") from error
     norm = nn.utils.clip_grad_norm_(module.parameters(), settings.clip)
     finite = bool(torch.isfinite(loss.detach()) & torch.isfinite(norm))
     if finite:
@@ -154,13 +172,12 @@ def _step(
 def _restore(
     resume: Resume | None, module: nn.Module, optimizer: torch.optim.Optimizer, extra: dict[str, Tensor]
 ) -> int:
-    if resume is None or not resume.path.exists():
+    state = read_resume(resume) if resume else None
+    if state is None:
         return 0
-    tensors, about = read_tensors(resume.path)
-    if about["stamp"] != resume.stamp:
-        return 0
+    tensors, step = state
     restore_training_state(tensors, module, optimizer, extra)
-    return int(about["step"])
+    return step
 
 
 def _keep(
@@ -174,8 +191,7 @@ def _keep(
     if resume is None or done == settings.steps:
         return
     stopping = resume.stop()
-    if stopping or done % settings.checkpoint_every == 0:
-        state = training_state(module, optimizer, extra)
-        write_tensors(resume.path, state, {"stamp": resume.stamp, "step": done})
+    if stopping or (settings.checkpoint_every and done % settings.checkpoint_every == 0):
+        write_resume(resume, training_state(module, optimizer, extra), done)
     if stopping:
         raise Paused(f"paused after step {done} of {settings.steps}; run the same command again to go on")

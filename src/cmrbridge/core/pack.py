@@ -4,8 +4,10 @@ import dataclasses
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +64,7 @@ class Pack:
 
 def write_pack(path: Path, pack: Pack) -> None:
     """Write atomically; equal packs give equal bytes."""
-    arrays = {"images": pack.images, "case": pack.case, "position": pack.position}
+    arrays: dict[str, NDArray[Any]] = {"images": pack.images, "case": pack.case, "position": pack.position}
     if pack.labels is not None:
         arrays["labels"] = pack.labels
     text = json.dumps([dataclasses.asdict(case) for case in pack.cases])
@@ -80,13 +82,13 @@ def read_pack(path: Path) -> Pack:
             arrays = {name: file[name] for name in file.files}
         cases = tuple(_case(row) for row in json.loads(arrays["cases"].tobytes()))
         return Pack(arrays["images"], arrays.get("labels"), arrays["case"], arrays["position"], cases)
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a readable pack ({error}); delete it and run again to make it anew") from error
 
 
-def _case(row: dict) -> Case:
-    grid = row["grid"]
-    return Case(
-        **{**row, "annotated": tuple(row["annotated"]), "spacing": tuple(row["spacing"])}
-        | {"grid": Grid(**{k: tuple(v) if isinstance(v, list) else v for k, v in grid.items()})}
-    )
+def _case(row: dict[str, Any]) -> Case:
+    grid: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row["grid"].items()
+    }
+    lists = {"annotated": tuple(row["annotated"]), "spacing": tuple(row["spacing"])}
+    return Case(**{**row, **lists, "grid": Grid(**grid)})

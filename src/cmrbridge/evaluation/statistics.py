@@ -22,6 +22,7 @@ class Welch(NamedTuple):
     ci_high: float
 
 
+SPREAD = 1e-9  # scores carry six decimals: less spread than this is rounding
 UNDEFINED = Welch(*[math.nan] * 5)
 
 
@@ -31,7 +32,7 @@ def welch(arm: ArrayLike, baseline: ArrayLike) -> Welch:
     if min(len(a), len(b)) < 2:
         return UNDEFINED
     va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    if va + vb == 0:
+    if va + vb < SPREAD**2:
         return UNDEFINED
     difference, error = a.mean() - b.mean(), math.sqrt(va + vb)
     df = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
@@ -41,19 +42,21 @@ def welch(arm: ArrayLike, baseline: ArrayLike) -> Welch:
 
 
 def hedges_g(arm: ArrayLike, baseline: ArrayLike) -> float:
-    """Difference of the means in pooled standard deviations, times 1 − 3 / (4 N − 9) (Hedges 1981), N = all subjects."""
+    """Difference of the means in pooled SDs, times 1 − 3 / (4 N − 9), N = all subjects (Hedges 1981)."""
     a, b = np.asarray(arm, float), np.asarray(baseline, float)
     count = len(a) + len(b)
     if min(len(a), len(b)) < 2:
         return math.nan
     pooled = ((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / (count - 2)
-    return float((a.mean() - b.mean()) / math.sqrt(pooled) * (1 - 3 / (4 * count - 9))) if pooled > 0 else math.nan
+    if pooled < SPREAD**2:
+        return math.nan
+    return float((a.mean() - b.mean()) / math.sqrt(pooled) * (1 - 3 / (4 * count - 9)))
 
 
 def paired_p(arm: ArrayLike, baseline: ArrayLike) -> float:
     """Two-sided p of the paired t-test; the two are aligned subject by subject."""
     differences = np.asarray(arm, float) - np.asarray(baseline, float)
-    if len(differences) < 2 or differences.std() == 0:
+    if len(differences) < 2 or np.ptp(differences) < SPREAD:
         return math.nan
     return float(stats.ttest_1samp(differences, 0).pvalue)
 
@@ -69,6 +72,6 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def share_of_gap(arm: float, floor: float, ceiling: float, higher_is_better: bool) -> float:
-    """(arm − floor) / (ceiling − floor); NaN where the ceiling is not better than the floor: no gap, no share of it."""
+    """(arm − floor) / (ceiling − floor); NaN where the ceiling is not better: no gap, no share."""
     gap = ceiling - floor if higher_is_better else floor - ceiling
     return (arm - floor) / (ceiling - floor) if gap > 0 else math.nan

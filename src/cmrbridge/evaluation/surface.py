@@ -31,8 +31,8 @@ def surface_distances(prediction: Mask, reference: Mask, spacing: Spacing) -> Su
         worst = diagonal(prediction.shape, spacing)
         return SurfaceDistances(worst, worst)
     box = bounding_box(prediction | reference)
-    surfaces = [surface(mask[box]) for mask in (prediction, reference)]
-    there, back = _directed(*surfaces, spacing), _directed(*surfaces[::-1], spacing)
+    ours, theirs = surface(prediction[box]), surface(reference[box])
+    there, back = _directed(ours, theirs, spacing), _directed(theirs, ours, spacing)
     return SurfaceDistances(
         hd95=float(max(np.percentile(there, 95), np.percentile(back, 95))),
         assd=float(np.concatenate([there, back]).mean()),

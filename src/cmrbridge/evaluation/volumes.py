@@ -20,7 +20,7 @@ def read_volume(path: Path) -> NDArray[np.float32]:
             payload = gzip.decompress(payload)
         voxels = np.asarray(nibabel.Nifti1Image.from_bytes(payload).dataobj, np.float32)
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; run the step that writes it, or mend the table that names it") from error
+        raise InputError(f"{path}: no such file; run the step that writes it, or mend the table naming it") from error
     except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
         raise InputError(f"{path}: not a readable NIfTI file ({error}); restore it from its source") from error
     if voxels.ndim == 4 and voxels.shape[3] == 1:

@@ -68,13 +68,16 @@ def access_of(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> str:
 
 def _check_references(study: Study) -> None:
     run = study["run"]
-    for arm in run["arms"]:
-        _known(arm, study["arms"], "run.arms", "arms")
-        _check_arm(arm, study)
     for scenario in run["scenarios"]:
         _known(scenario, study["scenarios"], "run.scenarios", "scenarios")
     for name, scenario in scenarios_of(study).items():
         _check_scenario(name, scenario, study)
+    for arm in run["arms"]:
+        _known(arm, study["arms"], "run.arms", "arms")
+        _check_arm(arm, study)
+    sources = [scenario["source"] for scenario in scenarios_of(study).values()]
+    if len(set(sources)) < len(sources):
+        raise InputError(f"run.scenarios: two of them have one source ({', '.join(sources)}); make a study of each")
     for key in ("baseline", "reference", "primary_arm"):
         _known(study["comparisons"][key], run["arms"], f"comparisons.{key}", "run.arms")
     primary = study["comparisons"]["primary_target"]

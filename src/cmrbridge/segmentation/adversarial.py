@@ -1,7 +1,7 @@
 """Domain-adversarial training (Ganin et al., JMLR 2016): features from which the domain cannot be told.
 
-A classifier learns to name each image's domain from the network's pooled features, and the reversed gradient teaches the
-features to mislead it. Works for every architecture that names its feature modules.
+A classifier learns to name each image's domain from the network's pooled features, and the reversed gradient teaches
+the features to mislead it. Works for every architecture that names its feature modules.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Augmentation on the device, a batch at a time: parameters are drawn first, then applied without further chance.
 
-The kinds of disturbance follow nnU-Net (Isensee et al. 2021, supplement 4) and BigAug (Zhang et al., TMI 2020): geometry,
-then what the scanner's optics do (bias field, blur, coarse sampling), then its grey scale, then its noise.
+The kinds of disturbance follow nnU-Net (Isensee et al. 2021, supplement 4) and BigAug (Zhang et al., TMI 2020):
+geometry, then what the coil and the sampling do (bias field, blur, coarse pixels), then grey scale, then noise.
 """
 
 import math
@@ -23,7 +23,7 @@ class AugmentSettings:
     gamma: exponents of grey values in [0, 1]. contrast: factors about the image's mean. brightness: ± added grey.
     bias: largest standard deviation of the log of the smooth multiplicative field.
     blur: largest standard deviation of the Gaussian, pixels. coarse: largest pixel size sampled at, pixels.
-    noise: largest standard deviation of the added noise, grey. Ranges of factors are drawn uniformly in their logarithm.
+    noise: largest standard deviation of the added noise, grey. Factors are drawn uniformly in their logarithm.
     """
 
     geometry_chance: float = 0.0

@@ -1,4 +1,4 @@
-"""Dice plus cross-entropy that never calls an unannotated structure background (marginal loss, Shi et al. 2021, eq. 3)."""
+"""Dice plus cross-entropy that never calls an unannotated structure background (marginal loss, Shi et al. 2021)."""
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,8 @@ def marginal_dice_cross_entropy(logits: Tensor, labels: Tensor, known: Tensor) -
     """Cross-entropy + soft Dice loss, each class's overlap pooled over the samples of the batch that know it.
 
     logits: (n, class, y, x). labels: (n, y, x) integers; an unknown class's pixels count as background.
-    known: (n, class) bool. With everything known this is MONAI's ``DiceCELoss(softmax=True, to_onehot_y=True, batch=True)``.
+    known: (n, class) bool. With everything known this is MONAI's ``DiceCELoss`` of softmax and one-hot labels with
+    ``batch=True``.
     """
     logs = marginal_log_probabilities(logits, known)
     shown = known.gather(1, labels.flatten(1).long()).view_as(labels)

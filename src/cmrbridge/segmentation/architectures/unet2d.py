@@ -1,4 +1,4 @@
-"""The vanilla 2-D U-Net of MONAI: 16-32-64-128-256 channels, two residual units a level, instance norm, 1.6 M weights."""
+"""The vanilla 2-D U-Net of MONAI: 16-32-64-128-256 channels, two residual units a level, 1.6 million weights."""
 
 from monai.networks.layers.simplelayers import SkipConnection
 from monai.networks.nets import UNet

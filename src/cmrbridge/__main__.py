@@ -1,0 +1,7 @@
+"""``python -m cmrbridge``."""
+
+import sys
+
+from cmrbridge.cli import main
+
+sys.exit(main())

@@ -1,0 +1,147 @@
+"""``cmrbridge``: the trainings without Snakemake, from packed files, in resumable slices, on a borrowed machine."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cmrbridge
+from cmrbridge.errors import InputError
+from cmrbridge.plan.fingerprint import fingerprint
+from cmrbridge.runtime.job import Run, standalone
+from cmrbridge.runtime.stop import is_pause
+
+USER_ERROR = 2
+PAUSED = 75  # EX_TEMPFAIL: run the same again
+QUIET = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "HF_HUB_OFFLINE": "1",
+}
+Train = Callable[[argparse.Namespace, dict[str, Any], Run], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; gives the exit code: 0 done, 2 the user's to mend, 75 paused and to be run again."""
+    asked = parser().parse_args(arguments)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        train(asked)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except Exception as error:
+        if not is_pause(error):
+            raise
+        print(f"{error}", file=sys.stderr)
+        return PAUSED
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="cmrbridge", description=__doc__)
+    top.add_argument("--version", action="version", version=f"cmrbridge {cmrbridge.__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    segmenter = commands.add_parser("train-segmenter", help="train a segmenter on prepared packs")
+    segmenter.set_defaults(train=train_segmenter, module="segmentation.train", synthetic=None)
+    segmenter.add_argument("--synthetic", type=Path, metavar="PACK", help="pack of synthetic pairs")
+    segmenter.add_argument("--unlabelled", type=Path, nargs="+", default=[], metavar="PACK", help="packs of images")
+    masks = commands.add_parser("train-masks", help="train the label diffusion model of a source")
+    masks.set_defaults(train=train_masks, module="masks.train", synthetic=None, unlabelled=[])
+    synthesis = commands.add_parser("train-synthesis", help="train the SPADE image diffusion model of a source")
+    synthesis.set_defaults(train=train_synthesis, module="synthesis.train", synthetic=None, unlabelled=[])
+    for command in (segmenter, masks, synthesis):
+        many = {"nargs": "+"} if command is segmenter else {"nargs": 1}
+        command.add_argument(
+            "--data", type=Path, required=True, metavar="PACK", help="training.npz of a domain", **many
+        )
+        command.add_argument("--settings", type=Path, required=True, help="JSON file of the training's settings")
+        command.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="model, record, resume state")
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
+    return top
+
+
+def train(asked: argparse.Namespace) -> None:
+    """Run the asked training as a job in its output folder, unless it is done already."""
+    settings = read_settings(asked.settings)
+    selected = (
+        [f"cmrbridge.segmentation.architectures.{settings['architecture']}"] if "architecture" in settings else []
+    )
+    try:
+        code = fingerprint(f"cmrbridge.{asked.module}", *selected)
+    except ModuleNotFoundError as error:
+        raise InputError(f"{asked.settings}: {error}") from error
+    params = {"code": code, "settings": settings, "seed": asked.seed}
+    inputs = [*asked.data, *([asked.synthetic] if asked.synthetic else []), *asked.unlabelled]
+    with standalone(asked.output, params, inputs, asked.module, minutes=asked.minutes) as run:
+        if not run.done:
+            asked.train(asked, run.resolved(settings), run)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a readable JSON file ({error}); write the settings as one JSON object"
+        ) from error
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: holds no JSON object; write the settings as {{name: value, …}}")
+    return settings
+
+
+def train_segmenter(asked: argparse.Namespace, settings: dict[str, Any], run: Run) -> None:
+    from cmrbridge.segmentation.train import settings_from
+    from cmrbridge.segmentation.train import train_segmenter as fit_segmenter
+
+    fit_segmenter(
+        settings=settings_from(settings),
+        training=asked.data,
+        synthetic=asked.synthetic,
+        unlabelled=asked.unlabelled,
+        model=asked.output / "model.safetensors",
+        seed=asked.seed,
+        checkpoint=run.resume,
+        device=run.device,
+        report=run.report,
+    )
+
+
+def train_masks(asked: argparse.Namespace, settings: dict[str, Any], run: Run) -> None:
+    from cmrbridge.masks.model import MaskTraining
+    from cmrbridge.masks.train import train_label_diffusion
+
+    train_label_diffusion(settings=built(MaskTraining, settings, asked), **generator(asked, run))
+
+
+def train_synthesis(asked: argparse.Namespace, settings: dict[str, Any], run: Run) -> None:
+    from cmrbridge.synthesis.model import SpadeTraining
+    from cmrbridge.synthesis.train import train_spade_diffusion
+
+    train_spade_diffusion(settings=built(SpadeTraining, settings, asked), **generator(asked, run))
+
+
+def generator(asked: argparse.Namespace, run: Run) -> dict[str, Any]:
+    """What both generators' trainings take beside their settings."""
+    return {
+        "training": asked.data[0],
+        "model": asked.output / "model.safetensors",
+        "samples": asked.output / "samples.png",
+        "seed": asked.seed,
+        "checkpoint": run.resume,
+        "device": run.device,
+        "report": run.report,
+    }
+
+
+def built(kind: Callable[..., Any], settings: dict[str, Any], asked: argparse.Namespace) -> Any:
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        raise InputError(f"{asked.settings}: {error}; name the fields of {kind.__name__}") from error

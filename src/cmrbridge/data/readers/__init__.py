@@ -1,0 +1,25 @@
+"""One short function per layout on disk: folder in, frames out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cmrbridge.data.frames import Frame, IngestSettings
+from cmrbridge.data.readers.acdc import read_acdc
+from cmrbridge.data.readers.manifest import read_manifest
+from cmrbridge.data.readers.mnms import read_mnms
+from cmrbridge.data.readers.mnms2 import read_mnms2
+
+READERS: dict[str, Callable[[Path, IngestSettings], list[Frame]]] = {
+    "acdc": read_acdc,
+    "mnms": read_mnms,
+    "mnms2": read_mnms2,
+    "manifest": read_manifest,
+}
+
+# The structures' codes in the files, where a study's config does not say otherwise.
+LABELS: dict[str, dict[str, int]] = {
+    "acdc": {"LV": 3, "MYO": 2, "RV": 1},
+    "mnms": {"LV": 1, "MYO": 2, "RV": 3},
+    "mnms2": {"LV": 1, "MYO": 2, "RV": 3},
+    "manifest": {"LV": 1, "MYO": 2, "RV": 3},
+}

@@ -1,0 +1,73 @@
+"""Train label diffusion: from noise to multi-class masks that follow the source's anatomy."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cmrbridge.core.anatomy import valid
+from cmrbridge.core.checkpoint import Resume, write_model
+from cmrbridge.core.diffusion import diffusion_loss, signal_shares
+from cmrbridge.core.labels import training_slices
+from cmrbridge.core.loop import Average, Report, fit
+from cmrbridge.core.pack import read_pack
+from cmrbridge.core.pictures import colour_labels, tile, write_png
+from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks, moved, to_signal
+
+SHOWN = 16  # masks of the sample sheet
+CALLS = 20  # of the network, for the sample sheet
+
+
+def train_label_diffusion(
+    *,
+    settings: MaskTraining,
+    training: Path,
+    model: Path,
+    samples: Path,
+    seed: int,
+    checkpoint: Resume | None,
+    device: str,
+    report: Report,
+) -> None:
+    """Train on the foreground slices of ``training``'s train split; write ``model`` and the sheet ``samples`` (PNG)."""
+    _, labels = training_slices(read_pack(training), training)
+    store = torch.from_numpy(labels).to(device)
+    shares = signal_shares(settings.schedule).to(device)
+    torch.manual_seed(seed)
+    network = build(settings).to(device)
+
+    def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = torch.randint(len(store), (settings.batch,), generator=generator, device=device)
+        masks = moved(store[rows], settings, generator)
+        return diffusion_loss(network, to_signal(masks), shares, generator), {}
+
+    def inspect(step: int, average: Average | None) -> dict[str, float]:
+        assert average is not None  # MaskTraining insists on one
+        return _draw_sheet(network, average, settings, labels.shape[-1], samples, seed, device)
+
+    average = fit(
+        loss_at,
+        network,
+        settings=settings,
+        seed=seed,
+        device=device,
+        report=report,
+        resume=checkpoint,
+        inspect=inspect,
+    )
+    assert average is not None  # as above
+    about = {"kind": "label diffusion", "size": labels.shape[-1], "settings": dataclasses.asdict(settings)}
+    write_model(model, network, average.values, about)
+
+
+def _draw_sheet(
+    network: LabelDenoiser, average: Average, settings: MaskTraining, size: int, samples: Path, seed: int, device: str
+) -> dict[str, float]:
+    """Sample a few masks with the averaged weights, always from the same noise, and draw them."""
+    generator = torch.Generator(device).manual_seed(seed)
+    with average.applied_to(network):
+        masks = draw_masks(network, SHOWN, size, settings, calls=CALLS, generator=generator)
+    write_png(samples, tile(colour_labels(masks), columns=8))
+    return {"valid": float(np.mean([valid(mask) for mask in masks]))}

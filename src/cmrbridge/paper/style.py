@@ -1,0 +1,86 @@
+"""The one look of every figure: a palette that the colour-blind can read, fixed per arm; files with equal bytes."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import seaborn as sns
+from matplotlib.figure import Figure
+
+matplotlib.use("Agg")
+
+# Okabe & Ito 2008; grey and black for the two ends of the gap
+ARM_COLOURS = {
+    "real": "#999999",
+    "mild": "#56B4E9",
+    "classic": "#0072B2",
+    "synthetic": "#E69F00",
+    "dann": "#009E73",
+    "oracle": "#222222",
+}
+OTHER_COLOURS = ("#D55E00", "#CC79A7", "#F0E442", "#661100", "#88CCEE", "#AA4499")
+METRIC_NAMES = {
+    "dice": "Dice",
+    "hd95": "HD95 (mm)",
+    "assd": "ASSD (mm)",
+    "volume_ml": "Volume (mL)",
+    "volume_error_ml": "Volume error (mL)",
+    "edv_ml": "EDV (mL)",
+    "esv_ml": "ESV (mL)",
+    "ef_percent": "EF (%)",
+    "ef_error_points": "EF error (points)",
+}
+DECIMALS = {"dice": 3, "hd95": 2, "assd": 2}
+PNG_DPI = 160
+
+
+def in_order(arms: Iterable[str]) -> list[str]:
+    """Arms as tables and figures list them: the plain one first, the ceiling last, unknown ones before it by name."""
+    known = list(ARM_COLOURS)
+    return sorted(set(arms), key=lambda arm: (known.index(arm) if arm in known else len(known) - 1.5, arm))
+
+
+def arm_colours(arms: Iterable[str]) -> dict[str, str]:
+    """Arm → colour; a known arm has the same one in every figure of every study."""
+    ordered = in_order(arms)
+    others = [arm for arm in ordered if arm not in ARM_COLOURS]
+    extra = {arm: OTHER_COLOURS[index % len(OTHER_COLOURS)] for index, arm in enumerate(others)}
+    return {arm: ARM_COLOURS.get(arm) or extra[arm] for arm in ordered}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """The style, for the time of one figure."""
+    settings = {
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "legend.frameon": False,
+        "pdf.fonttype": 42,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with matplotlib.rc_context(), sns.axes_style("whitegrid", {"grid.color": "#E5E5E5"}):
+        matplotlib.rcParams.update(settings)
+        yield
+
+
+def save(figure: Figure, png: Path, pdf: Path) -> None:
+    """Both files, without the date and the program's name, so that equal figures are equal bytes."""
+    figure.savefig(png, dpi=PNG_DPI, bbox_inches="tight", metadata={"Software": None})
+    empty = {"CreationDate": None, "Creator": None, "Producer": None}
+    figure.savefig(pdf, bbox_inches="tight", metadata=empty)
+    matplotlib.pyplot.close(figure)
+
+
+def number(value: float, metric: str) -> str:
+    """A metric's value with the decimals it deserves; an en dash where there is none."""
+    return "–" if value != value else f"{value:.{DECIMALS.get(metric, 1)}f}"
+
+
+def p_value(p: float) -> str:
+    """Three decimals, or "< 0.001"; an en dash where there is none."""
+    if p != p:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,62 @@
+"""What a job depends on, as digests and as text that names no machine."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cmrbridge.errors import InputError
+
+
+def portable(path: str | Path) -> str:
+    """A path as records show it: relative where it lies below the working directory, else the bare file name."""
+    path = Path(path)
+    if not path.is_absolute():
+        return path.as_posix()
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+
+
+def plain(value: Any) -> Any:
+    """A param as JSON can hold it, without the folders of this machine."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(item) for item in (sorted(value) if isinstance(value, set) else value)]
+    if isinstance(value, Path) or (isinstance(value, str) and value.startswith("/")):
+        return portable(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file, or of a folder's sorted names and contents."""
+    if path.is_dir():
+        members = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        rows = "".join(f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in members)
+        return hashlib.sha256(rows.encode()).hexdigest()
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+
+
+def input_digests(inputs: Iterable[Path]) -> dict[str, str]:
+    """Portable name → sha256; a second file of one name from elsewhere is told apart by its number."""
+    digests: dict[str, str] = {}
+    for path in dict.fromkeys(inputs):
+        name, number = portable(path), 2
+        while name in digests:
+            name, number = f"{portable(path)}#{number}", number + 1
+        digests[name] = sha256(path)
+    return digests
+
+
+def stamp_of(params: dict[str, Any], inputs: dict[str, str], machine: str | None, precision: str | None) -> str:
+    """What a resume state is valid for: params (the code's fingerprint among them), inputs, device class, dtype.
+
+    ``precision`` is what "auto" means on this machine.
+    """
+    text = json.dumps({"params": params, "inputs": inputs, "device": machine}, sort_keys=True)
+    return hashlib.sha256(text.replace('"auto"', f'"{precision}"').encode()).hexdigest()

@@ -1,0 +1,194 @@
+"""How a job runs: ``with job(snakemake) as run:`` around the one library call of a workflow script."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from cmrbridge.runtime import machine
+from cmrbridge.runtime.console import Progress, logged
+from cmrbridge.runtime.digests import input_digests, plain, stamp_of
+from cmrbridge.runtime.journal import Journal, write_atomically
+from cmrbridge.runtime.lock import hold
+from cmrbridge.runtime.stop import Stop, explanation, status_of
+from cmrbridge.runtime.task import Task, task_of
+
+if TYPE_CHECKING:
+    from cmrbridge.core.checkpoint import Resume
+
+
+class Run:
+    """What a script hands on to the library: ``report``, ``device``, ``precision(name)`` and ``resume``."""
+
+    def __init__(self, task: Task, terminal: TextIO) -> None:
+        self.task = task
+        self.stop = Stop(task.minutes)
+        self._begun = time.monotonic()
+        self._precision: str | None = None
+        self._progress = Progress(task.name, terminal)
+        if task.torch:
+            machine.prepare_torch(task.threads, task.seed)
+        if task.seed is not None:
+            machine.seed_generators(task.seed)
+        self._header = self._head()
+        self._journal = Journal.open(task.beside("journal.jsonl"), self._header, task.interrupted)
+
+    @cached_property
+    def device(self) -> str:
+        """ "cuda" or "cpu"."""
+        if not self.task.torch:
+            raise RuntimeError("a job that asks for its device is opened with torch=True")
+        return machine.choose_device()
+
+    @property
+    def stamp(self) -> str:
+        return str(self._header["stamp"])
+
+    @property
+    def resume(self) -> "Resume":
+        """Where the training keeps its state; from now on SIGTERM, SIGUSR1 and Ctrl-C pause it at a step's end."""
+        from cmrbridge.core.checkpoint import Resume
+
+        self.stop.pausable = True
+        return Resume(self.task.checkpoint, self.stamp, self.stop)
+
+    @cached_property
+    def done(self) -> bool:
+        """Whether the record of this very job lies there already (Snakemake removes it before it starts one)."""
+        try:
+            return self.task.record is not None and json.loads(self.task.record.read_text())["stamp"] == self.stamp
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def resolved(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings with every ``precision`` among them, at any depth, resolved for this device."""
+        return {
+            name: self.resolved(value)
+            if isinstance(value, dict)
+            else (self.precision(value) if name == "precision" else value)
+            for name, value in settings.items()
+        }
+
+    def precision(self, name: str) -> str:
+        """The dtype that "auto", "float32" or "bfloat16" stands for on this device."""
+        self._precision = machine.resolve_precision(name, self.device)
+        return self._precision
+
+    def report(self, step: int, total: int | None = None, **values: float) -> None:
+        """One line of metrics, into the journal at once and to whoever looks on."""
+        self._journal.report(step, total, values)
+        self._progress.show(step, total, values)
+
+    def finish(self) -> None:
+        """The journal becomes the declared outputs; the resume state has served."""
+        self._progress.close()
+        if not self.done:
+            self._write_outputs()
+        self._journal.path.unlink(missing_ok=True)
+        if self.stop.pausable:
+            self.resume.clear()
+
+    def _write_outputs(self) -> None:
+        if self.task.metrics:
+            write_atomically(self.task.metrics, self._journal.metrics_text())
+        if self.task.record:
+            write_atomically(self.task.record, json.dumps(self._record(), indent=2, ensure_ascii=False) + "\n")
+
+    def fail(self, status: str, error: BaseException) -> None:
+        self._progress.close()
+        with contextlib.suppress(OSError):  # a full disk must not hide the error that it caused
+            self._journal.event(status, error=f"{type(error).__name__}: {error}")
+
+    def _head(self) -> dict[str, Any]:
+        task = self.task
+        params, inputs = plain(task.params), input_digests(task.inputs)
+        meaning_of_auto = machine.resolve_precision("auto", self.device) if task.torch else None
+        return {
+            "job": task.name,
+            "rule": task.rule,
+            "wildcards": task.wildcards,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "git_commit": machine.git_commit(),
+            "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
+            "threads": task.threads,
+            "seed": task.seed,
+            "params": params,
+            "inputs": inputs,
+            "stamp": stamp_of(params, inputs, self.device if task.torch else None, meaning_of_auto),
+        }
+
+    def _record(self) -> dict[str, Any]:
+        seconds = self._journal.seconds_before + time.monotonic() - self._begun
+        device = self.device if self.task.torch else None
+        return self._header | {
+            "status": "done",
+            "started": self._journal.started,
+            "wall_seconds": round(seconds, 2),
+            "sessions": self._journal.sessions,
+            **machine.peak_memory(),
+            "device": device,
+            "device_name": machine.device_name(device),
+            "precision": self._precision,
+            "versions": machine.versions(),
+        }
+
+
+@contextmanager
+def job(snakemake: Any, *, torch: bool = False) -> Iterator[Run]:
+    """Run the body of a workflow script as a job: log, lock, seeds, journal, record; ``torch``: it computes with torch.
+
+    An error that the user can mend ends it with one line and exit code 1; any other keeps its traceback.
+    """
+    task = task_of(snakemake, torch)
+    with logged(task.log, append=task.interrupted) as terminal:
+        try:
+            with running(task, terminal) as run:
+                yield run
+        except Exception as error:
+            line = explanation(error)
+            if task.log:
+                traceback.print_exc()
+            if line is None:
+                raise
+            print(line, file=terminal, flush=True)
+            raise SystemExit(1) from None
+
+
+@contextmanager
+def standalone(
+    folder: Path,
+    params: dict[str, Any],
+    inputs: Sequence[Path],
+    name: str,
+    *,
+    minutes: float | None = None,
+) -> Iterator[Run]:
+    """The same for a training without Snakemake: everything lies in ``folder``; errors reach the caller."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record, metrics = folder / "record.json", folder / "metrics.jsonl"
+    cores = machine.usable_cores()
+    task = Task(name, {}, params, tuple(inputs), record, record, metrics, cores, torch=True, minutes=minutes)
+    with running(task, sys.stderr) as run:
+        yield run
+
+
+@contextmanager
+def running(task: Task, terminal: TextIO) -> Iterator[Run]:
+    """Lock, journal and signals around the work; on success the record, on failure the reason."""
+    with hold(task.beside("lock")):
+        run = Run(task, terminal)
+        with run.stop.listening():
+            try:
+                yield run
+                run.finish()
+            except BaseException as error:
+                run.fail(status_of(error), error)
+                raise

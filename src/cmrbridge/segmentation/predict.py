@@ -1,0 +1,128 @@
+"""Segment the test cases of several domains and write each result in its own image file's grid."""
+
+import gzip
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cmrbridge.core.anatomy import CLASSES
+from cmrbridge.core.checkpoint import read_tensors
+from cmrbridge.core.geometry import restore
+from cmrbridge.core.loop import Report
+from cmrbridge.core.pack import Case, Pack, read_pack
+from cmrbridge.errors import InputError
+from cmrbridge.segmentation import architectures
+from cmrbridge.segmentation.intensity import standardise, unit
+
+if TYPE_CHECKING:
+    import nibabel
+
+
+def predict_domains(
+    *,
+    model: Path,
+    tests: dict[str, Path],
+    subjects: dict[str, Path],
+    folder: Path,
+    batch: int,
+    device: str,
+    report: Report,
+) -> None:
+    """Write ``folder``/{domain}/{subject}_{phase}.nii.gz for every case of every domain's test pack.
+
+    tests: domain → pack. subjects: domain → the table that names each case's image file. batch: slices at a time.
+    """
+    network, size = load_segmenter(model, device)
+    packs = {domain: read_pack(path) for domain, path in tests.items()}
+    total, done = sum(len(pack.cases) for pack in packs.values()), 0
+    for domain, pack in packs.items():
+        if pack.images.shape[1:] != (size, size):
+            raise InputError(f"{tests[domain]}: images of {pack.images.shape[1:]} and a model of {size} pixels a side")
+        images = image_paths(subjects[domain])
+        (folder / domain).mkdir(parents=True, exist_ok=True)
+        for index, case in enumerate(pack.cases):
+            labels = segment_case(network, pack, index, batch, device)
+            source = _source(images, case, subjects[domain])
+            write_like(labels, source, folder / domain / f"{case.subject}_{case.phase}.nii.gz")
+            done += 1
+            report(done, total)
+
+
+def load_segmenter(model: Path, device: str) -> tuple[nn.Module, int]:
+    """(network ready to predict, pixels a side of its images) from a file of `train_segmenter`."""
+    weights, about = read_tensors(model)
+    try:
+        network, size = architectures.build(about["architecture"], about["size"]), int(about["size"])
+        network.load_state_dict(weights)
+    except (KeyError, RuntimeError) as error:
+        raise InputError(f"{model}: not a segmenter of this version ({error}); train it again") from error
+    return network.to(device).eval(), size
+
+
+@torch.inference_mode()
+def probabilities(network: nn.Module, images: Tensor, batch: int) -> Tensor:
+    """(n, class, y, x) float32 from (n, y, x) uint8."""
+    return torch.cat([torch.softmax(network(standardise(unit(part))).float(), dim=1) for part in images.split(batch)])
+
+
+def segment_case(network: nn.Module, pack: Pack, index: int, batch: int, device: str) -> NDArray[np.uint8]:
+    """Labels (x, y, slice) of one case on its file's grid; slices that the pack leaves out are background."""
+    rows = np.flatnonzero(pack.case == index)
+    grid = pack.cases[index].grid
+    found = probabilities(network, torch.from_numpy(pack.images[rows]).to(device), batch)
+    whole = np.zeros((grid.shape[2], CLASSES, grid.size, grid.size), np.float32)
+    whole[:, 0] = 1
+    whole[pack.position[rows]] = found.cpu().numpy()
+    return restore(whole, grid)
+
+
+def image_paths(subjects: Path) -> dict[tuple[str, str], Path]:
+    """(subject, phase) → image file, from the table of a data set."""
+    import csv
+
+    with subjects.open(newline="", encoding="utf-8-sig") as stream:
+        return {(row["subject"], row["phase"]): Path(row["image"]) for row in csv.DictReader(stream)}
+
+
+def _source(images: dict[tuple[str, str], Path], case: Case, subjects: Path) -> Path:
+    path = images.get((case.subject, case.phase))
+    if path is None:
+        raise InputError(
+            f"{subjects}: no row for subject {case.subject}, phase {case.phase}; ingest the data set again"
+        )
+    if not path.exists():
+        raise InputError(f"{path}: the image of subject {case.subject}, phase {case.phase} is gone; put it back")
+    return path
+
+
+def write_like(labels: NDArray[np.uint8], source: Path, path: Path) -> None:
+    """Write labels (x, y, slice) with the geometry of an image file: same affine, form codes and units; atomically."""
+    import nibabel
+
+    header = label_header(nibabel.Nifti1Header.from_header(nibabel.load(source).header), labels.shape, source)
+    payload = nibabel.Nifti1Image(labels, None, header).to_bytes()
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_bytes(gzip.compress(payload, mtime=0))
+    os.replace(temporary, path)
+
+
+def label_header(header: "nibabel.Nifti1Header", shape: tuple[int, ...], source: Path) -> "nibabel.Nifti1Header":
+    """The header of a 3-D label map on the grid of an image (3-D, or 4-D with time last) that has ``header``."""
+    if header.get_data_shape()[:3] != shape:
+        raise InputError(
+            f"{source}: shape {header.get_data_shape()} is not the {shape} that was prepared; ingest it again"
+        )
+    zooms: Any = header.get_zooms()[:3]
+    header.set_data_shape(shape)
+    header.set_zooms(zooms)
+    header.set_data_dtype(np.uint8)
+    header.set_intent("none")
+    header.set_slope_inter(1, 0)
+    header["cal_min"], header["cal_max"], header["descrip"] = 0, 0, b""
+    header.extensions.clear()  # may hold a patient's name
+    return header

@@ -1,0 +1,207 @@
+"""Train one segmenter: real slices, optionally synthetic pairs among them, optionally against a domain classifier."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cmrbridge.core.checkpoint import Resume, write_tensors
+from cmrbridge.core.loop import Average, LoopSettings, Report, fit
+from cmrbridge.errors import InputError
+from cmrbridge.segmentation import architectures
+from cmrbridge.segmentation.adversarial import Adversary, DannSettings, domain_loss, feature_channels, reversal_at
+from cmrbridge.segmentation.augment import AugmentSettings, apply, draw
+from cmrbridge.segmentation.intensity import standardise, unit
+from cmrbridge.segmentation.losses import marginal_dice_cross_entropy
+from cmrbridge.segmentation.slices import Slices, first_slices, gather, read_images, read_labelled
+from cmrbridge.segmentation.validate import predicted_labels, volume_dice
+
+VALIDATION_BATCH = 64
+
+
+@dataclass(frozen=True)
+class SegmenterSettings:
+    """architecture: a name of `architectures`. batch: labelled slices a step; under DANN as many unlabelled ones join.
+    synthetic_ratio: synthetic pairs per real training slice. adversarial: None trains without a domain classifier."""
+
+    architecture: str
+    loop: LoopSettings
+    batch: int
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    synthetic_ratio: float = 0.0
+    adversarial: DannSettings | None = None
+
+
+def settings_from(plain: dict[str, Any]) -> SegmenterSettings:
+    """Settings from nested plain dicts, as a config file holds them."""
+    try:
+        adversarial = plain.get("adversarial")
+        augment: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain["augment"].items()}
+        return SegmenterSettings(
+            **{
+                **plain,
+                "loop": LoopSettings(**plain["loop"]),
+                "augment": AugmentSettings(**augment),
+                "adversarial": None if adversarial is None else DannSettings(**adversarial),
+            }
+        )
+    except (TypeError, KeyError) as error:
+        raise InputError(f"the segmenter's settings are not what it takes: {error}") from error
+
+
+class Trainee(nn.Module):
+    """The segmenter, and the adversary that is thrown away after training."""
+
+    def __init__(self, network: nn.Module, adversary: Adversary | None) -> None:
+        super().__init__()
+        self.network = network
+        self.adversary = adversary
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images)
+        return logits
+
+
+def train_segmenter(
+    *,
+    settings: SegmenterSettings,
+    training: Sequence[Path],
+    synthetic: Path | None,
+    unlabelled: Sequence[Path],
+    model: Path,
+    seed: int,
+    checkpoint: Resume | None,
+    device: str,
+    report: Report,
+) -> None:
+    """Train on the "train" cases of the ``training`` packs and write the last weights to ``model`` (safetensors).
+
+    synthetic: pack of synthetic pairs, used where ``synthetic_ratio`` > 0. unlabelled: packs of images, one further
+    domain each, used under DANN. The "val" cases are scored every ``inspect_every`` steps and choose nothing.
+    """
+    train, validation = read_training(settings, training, synthetic, device)
+    others = [read_images(path, train.size, device) for path in unlabelled] if settings.adversarial else []
+    if settings.adversarial and not others:
+        raise InputError("adversarial training needs images of another domain: name unlabelled domains in the scenario")
+    trainee = build_trainee(settings, train.size, 1 + len(others), seed).to(device)
+    average = fit(
+        objective(trainee, settings, train, others),
+        trainee,
+        settings=settings.loop,
+        seed=seed,
+        device=device,
+        report=report,
+        resume=checkpoint,
+        inspect=None if validation is None else _inspection(trainee, validation),
+    )
+    weights = _averaged(trainee, average)
+    own = {k.removeprefix("network."): v for k, v in weights.items() if k.startswith("network.")}
+    write_tensors(model, own, {"architecture": settings.architecture, "size": train.size, "settings": asdict(settings)})
+
+
+def read_training(
+    settings: SegmenterSettings, training: Sequence[Path], synthetic: Path | None, device: str
+) -> tuple[Slices, Slices | None]:
+    """(slices to learn from, the synthetic ones last; slices to validate on, or None) on the device."""
+    packs = [read_labelled(path) for path in training]
+    real = [pack.split("train") for pack in packs]
+    count = sum(len(pack.images) for pack in real)
+    if count == 0:
+        raise InputError(
+            f"{', '.join(map(str, training))}: no slices in split train; raise the share of training subjects"
+        )
+    wanted = round(settings.synthetic_ratio * count)
+    if wanted and synthetic is None:
+        raise InputError("synthetic_ratio is above 0 and no synthetic pairs are given: name the arm's generator")
+    if wanted and synthetic is not None:
+        real.append(first_slices(read_labelled(synthetic), wanted, synthetic))
+    held = [pack for pack in (pack.split("val") for pack in packs) if len(pack.images)]
+    return gather(real, device), gather(held, device) if held else None
+
+
+def build_trainee(settings: SegmenterSettings, size: int, domains: int, seed: int) -> Trainee:
+    """The modules, initialised from the seed alone, on the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = architectures.build(settings.architecture, size)
+        if settings.adversarial is None:
+            return Trainee(network, None)
+        parts = architectures.features(settings.architecture, network)
+        channels = feature_channels(network, parts, size)
+        return Trainee(network, Adversary(parts, channels, domains, settings.adversarial.hidden))
+
+
+Objective = Callable[[int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+
+
+def objective(trainee: Trainee, settings: SegmenterSettings, train: Slices, others: Sequence[Tensor]) -> Objective:
+    """``loss_at(step, generator)`` for `core.loop.fit`."""
+    adversary, dann = trainee.adversary, settings.adversarial
+
+    def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.no_grad(), _full_precision(generator.device):
+            images, labels, known = _labelled_batch(train, settings, generator)
+            domains = [_unlabelled_batch(pool, settings, len(others), generator) for pool in others]
+        logits = trainee(torch.cat([images, *domains]))
+        segmentation = marginal_dice_cross_entropy(logits[: len(images)], labels, known)
+        if adversary is None or dann is None:
+            return segmentation, {}
+        scale = dann.weight * reversal_at(step / settings.loop.steps)
+        sizes = torch.tensor([len(images)] + [len(domain) for domain in domains])
+        names = torch.arange(len(sizes)).repeat_interleave(sizes).to(images.device)
+        confusion, accuracy = domain_loss(adversary(scale), names)
+        values = {
+            "segmentation_loss": segmentation.detach(),
+            "domain_loss": confusion.detach(),
+            "domain_accuracy": accuracy,
+            "reversal": torch.tensor(scale),
+        }
+        return segmentation + confusion, values
+
+    return loss_at
+
+
+def _full_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    return torch.autocast(device.type, enabled=False)
+
+
+def _rows(count: int, batch: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(count, (batch,), generator=generator, device=generator.device)
+
+
+def _labelled_batch(
+    train: Slices, settings: SegmenterSettings, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Standardised images (n, 1, y, x), labels (n, y, x), known classes (n, class)."""
+    rows = _rows(len(train), settings.batch, generator)
+    drawn = draw(settings.augment, len(rows), train.size, generator)
+    images, labels = apply(unit(train.images[rows]), train.labels[rows], drawn)
+    assert labels is not None
+    return standardise(images), labels, train.known[rows]
+
+
+def _unlabelled_batch(pool: Tensor, settings: SegmenterSettings, domains: int, generator: torch.Generator) -> Tensor:
+    """Standardised images of one of ``domains`` unlabelled domains, which share one batch between them."""
+    rows = _rows(len(pool), max(1, settings.batch // domains), generator)
+    drawn = draw(settings.augment, len(rows), pool.shape[-1], generator)
+    return standardise(apply(unit(pool[rows]), None, drawn)[0])
+
+
+def _averaged(trainee: Trainee, average: Average | None) -> dict[str, Tensor]:
+    return trainee.state_dict() | (average.values if average else {})
+
+
+def _inspection(trainee: Trainee, validation: Slices) -> Callable[[int, Average | None], dict[str, float]]:
+    def inspect(step: int, average: Average | None) -> dict[str, float]:
+        trainee.eval()
+        trained = {name: value.clone() for name, value in trainee.state_dict().items()}
+        trainee.load_state_dict(_averaged(trainee, average))
+        scores = volume_dice(predicted_labels(trainee, validation.images, VALIDATION_BATCH), validation)
+        trainee.load_state_dict(trained)
+        return {f"val_{name}": value for name, value in scores.items()}
+
+    return inspect

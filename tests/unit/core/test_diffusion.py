@@ -1,0 +1,85 @@
+"""The schedule, the objective and the solvers, against closed forms."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from cmrbridge.core.diffusion import BETAS, SOLVERS, diffusion_loss, one_hot, sample, signal_shares
+from cmrbridge.errors import InputError
+
+
+@pytest.mark.parametrize("schedule", BETAS)
+def test_signal_falls_from_all_to_none(schedule: str) -> None:
+    shares = signal_shares(schedule)
+    assert len(shares) == 1000
+    assert shares[0] > 0.999
+    assert shares[-1] < 1e-7
+    assert (shares.diff() <= 0).all()
+
+
+def test_loss_of_the_true_velocity_is_zero() -> None:
+    """For constant x0 = c, ε follows from x_t, so the true velocity can be written down."""
+    shares, c = signal_shares("cosine"), 0.4
+
+    def exact(x: Tensor, time: Tensor) -> Tensor:
+        share = shares[time].view(-1, 1, 1, 1)
+        noise = (x - share.sqrt() * c) / (1 - share).sqrt()
+        return share.sqrt() * noise - (1 - share).sqrt() * c
+
+    loss = diffusion_loss(exact, torch.full((8, 1, 4, 4), c), shares, torch.Generator().manual_seed(0))
+    assert loss < 1e-8
+
+
+def test_times_are_spread_over_the_batch() -> None:
+    seen: list[Tensor] = []
+
+    def network(x: Tensor, time: Tensor) -> Tensor:
+        seen.append(time)
+        return x
+
+    diffusion_loss(network, torch.zeros(10, 1, 2, 2), signal_shares("cosine"), torch.Generator().manual_seed(3))
+    assert sorted(int(t) // 100 for t in seen[0]) == list(range(10))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("schedule", BETAS)
+def test_solvers_find_a_data_set_of_one_image(solver: str, schedule: str) -> None:
+    """With one image c as the data, the best velocity is known and every solver must end at c, bright or dark."""
+    shares = signal_shares(schedule)
+    truth = torch.linspace(-1, 1, 16).view(1, 1, 4, 4)
+
+    def exact(x: Tensor, time: Tensor) -> Tensor:
+        share = shares[time].view(-1, 1, 1, 1)
+        return (share.sqrt() * x - truth) / (1 - share).sqrt()
+
+    drawn = sample(
+        exact, (3, 1, 4, 4), schedule=schedule, solver=solver, calls=10, generator=torch.Generator().manual_seed(1)
+    )
+    torch.testing.assert_close(drawn, truth.expand(3, -1, -1, -1), atol=1e-4, rtol=0)
+
+
+def test_sampling_repeats_with_its_generator() -> None:
+    def draw(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return sample(
+            lambda x, t: x, (2, 1, 4, 4), schedule="cosine", solver="ddim", calls=3, generator=generator
+        )
+
+    assert torch.equal(draw(5), draw(5))
+    assert not torch.equal(draw(5), draw(6))
+
+
+def test_unknown_names_are_refused_with_those_known() -> None:
+    with pytest.raises(InputError, match=r"cosine, linear"):
+        signal_shares("sigmoid")
+    with pytest.raises(InputError, match=r"dpm-solver\+\+, ddim"):
+        sample(
+            lambda x, t: x, (1, 1, 2, 2), schedule="cosine", solver="euler", calls=2, generator=torch.Generator()
+        )
+
+
+def test_one_hot_marks_each_class_in_its_channel() -> None:
+    hot = one_hot(torch.tensor([[[0, 2], [1, 3]]]), 4)
+    assert hot.shape == (1, 4, 2, 2)
+    assert torch.equal(hot.argmax(1), torch.tensor([[[0, 2], [1, 3]]]))
+    assert (hot.sum(1) == 1).all()

@@ -1,0 +1,102 @@
+"""Synthetic scores whose comparison is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from cmrbridge.errors import InputError
+from cmrbridge.evaluation.comparisons import COLUMNS, ComparisonSettings, compare_arms
+from cmrbridge.evaluation.frames import summarise
+
+GAIN = {"real": 0.0, "classic": 0.02, "synthetic": 0.03, "oracle": 0.04}
+
+
+def scores(subjects: int = 6, seeds: int = 2) -> pd.DataFrame:
+    """Dice = 0.8 + a subject's own noise + the arm's gain + 0.01 per seed, equal for both phases and structures."""
+    noise = np.random.default_rng(0).normal(0, 0.03, subjects)
+    rows = []
+    for arm, gain in GAIN.items():
+        for seed in range(seeds):
+            for subject in range(subjects):
+                own = np.random.default_rng([subject, *arm.encode()]).normal(0, 0.005)
+                score = 0.8 + noise[subject] + own + gain + 0.01 * seed
+                for phase in ("ED", "ES"):
+                    for structure, shift in {"LV": 0.05, "RV": -0.05}.items():
+                        keys = ("s", "a", "b", arm, "unet2d", seed, f"{subject:03}", phase, structure, "whole", "dice")
+                        rows.append((*keys, score + shift))
+    keys = ["study", "source", "target", "arm", "architecture", "seed", "subject", "phase", "structure", "region"]
+    return pd.DataFrame(rows, columns=[*keys, "metric", "value"])
+
+
+def compare(folder: Path, frame: pd.DataFrame, **settings: object) -> pd.DataFrame:
+    frame.to_csv(folder / "cases.csv", index=False)
+    chosen = ComparisonSettings(**{"baseline": "classic", **settings})
+    compare_arms(settings=chosen, cases=folder / "cases.csv", comparisons=folder / "comparisons.csv")
+    return pd.read_csv(folder / "comparisons.csv")
+
+
+def row(table: pd.DataFrame, arm: str, structure: str) -> pd.Series:
+    return table[(table.arm == arm) & (table.structure == structure)].iloc[0]
+
+
+def test_a_row_is_scipys_on_subject_means(tmp_path: Path) -> None:
+    frame = scores()
+    table = compare(tmp_path, frame)
+    assert tuple(table.columns) == COLUMNS
+    assert len(table) == 3 * 3  # three arms, LV, RV and their mean
+    ours = row(table, "synthetic", "mean")
+    means = frame.groupby(["arm", "subject"]).value.mean()
+    expected = stats.ttest_ind(means["synthetic"], means["classic"], equal_var=False)
+    assert (ours.t, ours.df, ours.p) == pytest.approx((expected.statistic, expected.df, expected.pvalue))
+    assert ours.paired_p == pytest.approx(stats.ttest_rel(means["synthetic"], means["classic"]).pvalue)
+    assert (ours.n_arm, ours.n_baseline) == (6, 6)
+    assert ours.difference == pytest.approx(means["synthetic"].mean() - means["classic"].mean())
+    assert ours.ci_low < ours.difference < ours.ci_high
+    assert ours.seed_sd == pytest.approx(0.01 / np.sqrt(2))
+
+
+def test_share_of_gap_and_primary_rows(tmp_path: Path) -> None:
+    frame = scores()
+    table = compare(tmp_path, frame)
+    means = frame.groupby("arm").value.mean()
+    share = (means["synthetic"] - means["real"]) / (means["oracle"] - means["real"])
+    assert row(table, "synthetic", "mean").share_of_gap_closed == pytest.approx(share)
+    assert set(table[table.primary].structure) == {"mean"}
+    one = compare(tmp_path, frame, primary_target="b", primary_arm="synthetic")
+    assert one[one.primary].arm.tolist() == ["synthetic"]
+    assert not compare(tmp_path, frame, primary_target="elsewhere").primary.any()
+
+
+def test_without_an_oracle_the_share_is_empty(tmp_path: Path) -> None:
+    frame = scores()
+    table = compare(tmp_path, frame[frame.arm != "oracle"])
+    assert table.share_of_gap_closed.isna().all()
+
+
+def test_holm_is_over_all_rows(tmp_path: Path) -> None:
+    table = compare(tmp_path, scores())
+    smallest = table.loc[table.p.idxmin()]
+    assert smallest.p_holm == pytest.approx(min(1, len(table) * smallest.p))
+
+
+def test_one_subject_and_one_seed_leave_p_empty(tmp_path: Path) -> None:
+    table = compare(tmp_path, scores(subjects=1, seeds=1))
+    assert table[["p", "p_holm", "ci_low", "hedges_g", "paired_p", "seed_sd"]].isna().all(axis=None)
+    assert table.difference.notna().all()
+
+
+def test_an_absent_baseline_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="mild"):
+        compare(tmp_path, scores(), baseline="mild")
+
+
+def test_summary_counts_subjects_not_rows() -> None:
+    summary = summarise(scores()).set_index(["arm", "structure"])
+    means = scores().query("arm == 'real' and structure == 'LV'").groupby("subject").value.mean()
+    found = summary.loc[("real", "LV")]
+    assert found.n == 6
+    assert tuple(found[["mean", "sd", "median"]]) == pytest.approx((means.mean(), means.std(), means.median()))
+    assert summary.loc[("real", "mean")]["mean"] == pytest.approx(means.mean() - 0.05)

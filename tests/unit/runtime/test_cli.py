@@ -1,0 +1,87 @@
+"""The command line trains from one packed file, pauses, goes on, and tells a user's error in one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmrbridge.cli import main
+from cmrbridge.core.geometry import Grid
+from cmrbridge.core.pack import Case, Pack, write_pack
+
+SEGMENTER = {
+    "architecture": "unet2d",
+    "loop": {"steps": 4, "learning_rate": 1e-3, "precision": "float32", "checkpoint_every": 2, "report_every": 1},
+    "batch": 2,
+    "augment": {},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A pack of two cases of random slices, and settings."""
+    random = np.random.default_rng(0)
+    grid = Grid((32, 32, 3), (1.5, 1.5, 8.0), False, False, False, (16.0, 16.0), 32, 1.5)
+    cases = tuple(
+        Case("toy", "toy", name, "ED", split, ("LV", "MYO", "RV"), (8.0, 1.5, 1.5), grid)
+        for name, split in (("a", "train"), ("b", "val"))
+    )
+    write_pack(
+        tmp_path / "training.npz",
+        Pack(
+            random.integers(0, 256, (6, 32, 32), np.uint8),
+            random.integers(0, 4, (6, 32, 32), np.uint8),
+            np.repeat([0, 1], 3).astype(np.int32),
+            np.tile(np.arange(3), 2).astype(np.int32),
+            cases,
+        ),
+    )
+    (tmp_path / "settings.json").write_text(json.dumps(SEGMENTER))
+    return tmp_path
+
+
+def train_segmenter(folder: Path, output: str, *more: str) -> int:
+    files = ["--data", str(folder / "training.npz"), "--settings", str(folder / "settings.json")]
+    return main(["train-segmenter", *files, "--output", str(folder / output), *more])
+
+
+def test_it_trains_pauses_resumes_and_is_done(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_segmenter(folder, "whole") == 0
+    codes = [train_segmenter(folder, "sliced", "--minutes", "0") for _ in range(4)]
+    assert codes == [75, 75, 75, 0]
+    assert "run the same" in capsys.readouterr().err
+    for name in ("model.safetensors", "metrics.jsonl"):
+        assert (folder / "whole" / name).read_bytes() == (folder / "sliced" / name).read_bytes()
+    before = {path: path.stat().st_mtime_ns for path in (folder / "whole").iterdir()}
+    assert train_segmenter(folder, "whole") == 0
+    assert {path: path.stat().st_mtime_ns for path in (folder / "whole").iterdir()} == before
+    assert {path.name for path in before} == {"model.safetensors", "metrics.jsonl", "record.json"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [("{", "not a readable JSON"), ("[]", "no JSON object"), ('{"architecture": "mlp"}', "architectures.mlp")],
+)
+def test_bad_settings_are_one_line_and_code_2(
+    folder: Path, capsys: pytest.CaptureFixture[str], settings: str, named: str
+) -> None:
+    (folder / "settings.json").write_text(settings)
+    assert train_segmenter(folder, "out") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert named in lines[0]
+
+
+def test_a_missing_pack_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "training.npz").unlink()
+    assert train_segmenter(folder, "out") == 2
+    assert "training.npz: cannot be read" in capsys.readouterr().err
+
+
+def test_module_and_version() -> None:
+    done = subprocess.run([sys.executable, "-m", "cmrbridge", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("cmrbridge ")

@@ -1,0 +1,52 @@
+"""Gradient reversal, its schedule, the balanced domain loss, and the feature listener."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from cmrbridge.segmentation import architectures
+from cmrbridge.segmentation.adversarial import Adversary, domain_loss, feature_channels, reversal_at, reverse
+
+
+def test_reversal_keeps_values_and_flips_and_scales_gradients() -> None:
+    values = torch.tensor([1.0, -2.0], requires_grad=True)
+    out = reverse(values, 0.3)
+    assert torch.equal(out, values)
+    (out * torch.tensor([2.0, 5.0])).sum().backward()
+    assert_close(values.grad, torch.tensor([-0.6, -1.5]))
+
+
+def test_schedule_is_ganins() -> None:
+    assert reversal_at(0) == 0
+    assert reversal_at(0.5) == pytest.approx(0.98661, abs=1e-5)
+    assert reversal_at(1) == pytest.approx(0.99991, abs=1e-5)
+
+
+def test_each_domain_counts_the_same() -> None:
+    logits = torch.tensor([[2.0, 0.0]] * 3 + [[2.0, 0.0]])
+    loss, accuracy = domain_loss(logits, torch.tensor([0, 0, 0, 1]))
+    right, wrong = (
+        nn.functional.cross_entropy(logits[:1], torch.tensor([0])),
+        nn.functional.cross_entropy(logits[:1], torch.tensor([1])),
+    )
+    assert_close(loss, (right + wrong) / 2)
+    assert float(accuracy) == pytest.approx(0.5)
+
+
+def test_adversary_hears_the_bottleneck_and_pushes_it_the_other_way() -> None:
+    torch.manual_seed(0)
+    network = architectures.build("unet2d", 32)
+    parts = architectures.features("unet2d", network)
+    assert feature_channels(network, parts, 32) == 256
+    adversary = Adversary(parts, 256, 2, 8)
+    gradients = []
+    for scale in (1.0, 0.25):
+        network.zero_grad()
+        network(torch.ones(2, 1, 32, 32) * torch.tensor([1.0, 2.0])[:, None, None, None].cumsum(-1))
+        logits = adversary(scale)
+        assert logits.shape == (2, 2)
+        domain_loss(logits, torch.tensor([0, 1]))[0].backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None]))
+    assert gradients[0].abs().sum() > 0
+    assert_close(gradients[1], 0.25 * gradients[0])

@@ -1,0 +1,89 @@
+"""The Snakefile as a user meets it before any job: errors that name the key, and a parse that stays light."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+
+
+def plan(folder: Path, overlay: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Dry-run in an empty folder with this overlay."""
+    path = folder / "overlay.yaml"
+    path.write_text(overlay)
+    return subprocess.run(
+        [*SNAKEMAKE, "--directory", str(folder), "--configfile", str(path), "--cores", "1", "-n"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("overlay", "words"),
+    [
+        ("sedes: [1]", ["sedes"]),
+        ("segmentation: {loop: {setps: 3}}", ["setps"]),
+        ("run: {arms: [real, clasic]}", ["clasic", "run.arms", "classic"]),
+        ("run: {scenarios: [nowhere]}", ["nowhere", "run.scenarios"]),
+        ("preset: tpu", ["tpu", "presets"]),
+        ("arms: {real: {augment: mega}}", ["mega", "arms.real.augment"]),
+        ("scenarios: {scanners: {targets: [aurora]}}", ["aurora", "scanners"]),
+        ("scenarios: {scanners: {unlabelled: []}}", ["dann", "unlabelled"]),
+        ("image: {size: 50}", ["50"]),
+        ("comparisons: {primary_target: mars}", ["mars", "primary_target"]),
+    ],
+)
+def test_a_wrong_config_is_refused_and_names_what_is_wrong(tmp_path: Path, overlay: str, words: list[str]) -> None:
+    result = plan(tmp_path, overlay)
+    assert result.returncode != 0
+    assert all(word in result.stderr + result.stdout for word in words), result.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_missing_data_folder_names_the_path_and_how_to_get_the_data(tmp_path: Path) -> None:
+    overlay = (ROOT / "studies" / "acdc_sunnybrook.yaml").read_text()
+    result = plan(tmp_path, overlay, CMRBRIDGE_DATA=str(tmp_path / "nothing"))
+    assert result.returncode != 0
+    assert f"{tmp_path}/nothing/acdc" in result.stderr
+    assert "register" in result.stderr
+
+
+def test_an_unset_data_variable_is_named(tmp_path: Path) -> None:
+    overlay = (ROOT / "studies" / "acdc_sunnybrook.yaml").read_text().replace("CMRBRIDGE_DATA", "CMRBRIDGE_NOWHERE")
+    result = plan(tmp_path, overlay)
+    assert result.returncode != 0
+    assert "CMRBRIDGE_NOWHERE is not set" in result.stderr
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_the_demo_plans_with_each_profile(tmp_path: Path, profile: str) -> None:
+    knobs = ROOT / "profiles" / profile
+    if profile == "slurm":  # its executor is an extra; what is planned does not depend on it
+        text = (knobs / "config.yaml").read_text().replace("executor: slurm\n", "")
+        knobs = tmp_path / "slurm"
+        knobs.mkdir()
+        (knobs / "config.yaml").write_text("\n".join(x for x in text.splitlines() if not x.startswith("slurm-")))
+    result = subprocess.run(
+        [*SNAKEMAKE, "--directory", str(tmp_path), "--workflow-profile", str(knobs), "-n", "--cores", "1"],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "train_segmenter" in result.stdout + result.stderr
+
+
+def test_planning_loads_no_heavy_library(tmp_path: Path) -> None:
+    code = (
+        "import sys; from snakemake.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print('LOADED', sorted({'torch', 'monai', 'mlflow', 'diffusers', 'nibabel', 'scipy'} & set(sys.modules)))"
+    )
+    arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path), "-n", "--cores", "1"]
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert "LOADED []" in result.stdout, result.stderr

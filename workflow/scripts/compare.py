@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
+from cmrbridge.runtime.job import job
+
+with job(snakemake) as run:
+    compare_arms(
+        settings=ComparisonSettings(**run.settings),
+        cases=Path(snakemake.input.cases),
+        comparisons=Path(snakemake.output.comparisons),
+    )

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from cmrbridge.masks.sample import MaskSampling, sample_masks
+from cmrbridge.runtime.job import job
+
+with job(snakemake, torch=True) as run:
+    sample_masks(
+        settings=MaskSampling(**run.settings),
+        training=Path(snakemake.input.training),
+        model=Path(snakemake.input.model),
+        masks=Path(snakemake.output.masks),
+        gallery=Path(snakemake.output.gallery),
+        validity=Path(snakemake.output.validity),
+        seed=snakemake.params.seed,
+        device=run.device,
+        report=run.report,
+    )

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from cmrbridge.runtime.job import job
+from cmrbridge.segmentation.train import settings_from, train_segmenter
+
+with job(snakemake, torch=True) as run:
+    train_segmenter(
+        settings=settings_from(run.settings),
+        training=[Path(path) for path in snakemake.input.training],
+        synthetic=Path(snakemake.input.synthetic) if snakemake.input.synthetic else None,
+        unlabelled=[Path(path) for path in snakemake.input.unlabelled],
+        model=Path(snakemake.output.model),
+        seed=snakemake.params.seed,
+        checkpoint=run.resume,
+        device=run.device,
+        report=run.report,
+    )
