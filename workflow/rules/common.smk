@@ -6,6 +6,7 @@ Makes   STUDY, RUNS, folders; no rule
 
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 
 from cmrbridge.errors import InputError
@@ -20,6 +21,12 @@ except InputError as error:
 
 RUNS = grid(STUDY)
 
+# what a reader is shown: without the paths of this machine
+PUBLISHED = {
+    **STUDY,
+    "datasets": {name: config["datasets"][name] for name in datasets_of(STUDY)},
+}
+
 RESULTS = f"results/{STUDY['study']}"
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
@@ -27,9 +34,15 @@ DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"
 DATA = f"{RESULTS}/data/{{domain}}"
 MASKS = f"{RESULTS}/masks/{{source}}/seed-{{generator_seed}}"
 SYNTHESIS = f"{RESULTS}/synthesis/{{source}}/seed-{{generator_seed}}"
-SEGMENTATION = f"{RESULTS}/segmentation/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
-PREDICTIONS = f"{RESULTS}/predictions/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
-SCORES = f"{RESULTS}/evaluation/runs/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
+SEGMENTATION = (
+    f"{RESULTS}/segmentation/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
+)
+PREDICTIONS = (
+    f"{RESULTS}/predictions/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
+)
+SCORES = (
+    f"{RESULTS}/evaluation/runs/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
+)
 EVALUATION = f"{RESULTS}/evaluation"
 PAPER = f"{RESULTS}/paper"
 TRACKING = f"{RESULTS}/tracking"
@@ -49,9 +62,13 @@ wildcard_constraints:
     generator_seed=r"\d+",
 
 
-def code(script, module, *selected):
+def code(script, entry, *selected):
     """Digest of the library code, and of the adapter script, that a job runs."""
-    return fingerprint(module, *selected, script=Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py")
+    return fingerprint(
+        entry,
+        *selected,
+        script=Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py",
+    )
 
 
 def dataset_of(domain):
@@ -60,7 +77,9 @@ def dataset_of(domain):
 
 def run_at(wildcards):
     """The grid's row of a run's wildcards."""
-    return run_of(RUNS, wildcards.scenario, wildcards.arm, wildcards.architecture, wildcards.seed)
+    return run_of(
+        RUNS, wildcards.scenario, wildcards.arm, wildcards.architecture, wildcards.seed
+    )
 
 
 def every_run(pattern):
@@ -81,4 +100,6 @@ def generator_sources():
 
 
 def every_generator(pattern):
-    return expand(pattern, source=generator_sources(), generator_seed=STUDY["generator_seed"])
+    return expand(
+        pattern, source=generator_sources(), generator_seed=STUDY["generator_seed"]
+    )

@@ -32,16 +32,17 @@ rule phantom:
         f"{PHANTOM}/log.txt",
     benchmark:
         f"{PHANTOM}/benchmark.tsv"
-    params:
-        code=code("phantom", "cmrbridge.data.phantom.generate"),
-        settings=lambda wildcards: {
-            key: STUDY["datasets"][wildcards.dataset][key] for key in ("scanners", "subjects", "seed")
-        },
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("phantom", "cmrbridge.data.phantom.generate"),
+        settings=lambda wildcards: {
+            key: STUDY["datasets"][wildcards.dataset][key]
+            for key in ("scanners", "subjects", "seed")
+        },
     script:
         "../scripts/phantom.py"
 
@@ -58,14 +59,14 @@ rule ingest:
         f"{INGEST}/log.txt",
     benchmark:
         f"{INGEST}/benchmark.tsv"
-    params:
-        code=code("ingest", "cmrbridge.data.ingest"),
-        settings=ingest_settings,
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=4000,
         runtime=60,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("ingest", "cmrbridge.data.ingest"),
+        settings=ingest_settings,
     script:
         "../scripts/ingest.py"
 
@@ -78,13 +79,13 @@ rule find_duplicates:
         record=f"{RESULTS}/ingest/record.json",
     log:
         f"{RESULTS}/ingest/log.txt",
-    params:
-        code=code("find_duplicates", "cmrbridge.data.duplicates"),
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("find_duplicates", "cmrbridge.data.duplicates"),
     script:
         "../scripts/find_duplicates.py"
 
@@ -102,6 +103,11 @@ rule split_domain:
         record=f"{DATA}/record.json",
     log:
         f"{DATA}/log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=10,
     params:
         code=code("split_domain", "cmrbridge.data.split"),
         settings=lambda wildcards: {
@@ -111,10 +117,5 @@ rule split_domain:
             "dataset": dataset_of(wildcards.domain),
             "where": STUDY["domains"][wildcards.domain].get("where", {}),
         },
-    resources:
-        mem_mb=4000,
-        runtime=10,
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/split_domain.py"

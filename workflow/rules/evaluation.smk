@@ -5,19 +5,16 @@ Makes   results/{study}/evaluation/{cases.csv,comparisons.csv}
 """
 
 
-def label_codes():
-    """data set → the code of each structure in its label files."""
-    codes = {name: STUDY["datasets"][name].get("labels") for name in datasets_of(STUDY)}
-    return {name: code for name, code in codes.items() if code}
-
-
 rule evaluate:
     input:
         predictions=f"{PREDICTIONS}/files",
         subjects=lambda wildcards: expand(
-            f"{INGEST}/subjects.csv", dataset=[dataset_of(domain) for domain in run_at(wildcards).tested]
+            f"{INGEST}/subjects.csv",
+            dataset=[dataset_of(domain) for domain in run_at(wildcards).tested],
         ),
-        splits=lambda wildcards: expand(f"{DATA}/split.csv", domain=run_at(wildcards).tested),
+        splits=lambda wildcards: expand(
+            f"{DATA}/split.csv", domain=run_at(wildcards).tested
+        ),
     output:
         cases=f"{SCORES}/cases.csv",
         record=f"{SCORES}/record.json",
@@ -25,6 +22,11 @@ rule evaluate:
         f"{SCORES}/log.txt",
     benchmark:
         f"{SCORES}/benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         code=code("evaluate", "cmrbridge.evaluation.cases"),
         identity=lambda wildcards: {
@@ -35,12 +37,6 @@ rule evaluate:
             "seed": int(wildcards.seed),
         },
         domains=lambda wildcards: run_at(wildcards).tested,
-        labels=label_codes(),
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/evaluate.py"
 
@@ -53,13 +49,13 @@ rule gather:
         record=f"{EVALUATION}/gather.record.json",
     log:
         f"{EVALUATION}/gather.log.txt",
-    params:
-        code=code("gather", "cmrbridge.evaluation.gather"),
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=4000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("gather", "cmrbridge.evaluation.gather"),
     script:
         "../scripts/gather.py"
 
@@ -72,13 +68,13 @@ rule compare:
         record=f"{EVALUATION}/compare.record.json",
     log:
         f"{EVALUATION}/compare.log.txt",
-    params:
-        code=code("compare", "cmrbridge.evaluation.comparisons"),
-        settings=STUDY["comparisons"],
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=4000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("compare", "cmrbridge.evaluation.comparisons"),
+        settings=STUDY["comparisons"],
     script:
         "../scripts/compare.py"

@@ -18,17 +18,17 @@ rule train_masks:
         f"{MASKS}/train/log.txt",
     benchmark:
         f"{MASKS}/train/benchmark.tsv"
-    params:
-        code=code("train_masks", "cmrbridge.masks.train"),
-        settings=STUDY["masks"]["train"],
-        seed=lambda wildcards: int(wildcards.generator_seed),
+    conda:
+        ENVIRONMENT
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=720,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("train_masks", "cmrbridge.masks.train"),
+        settings=STUDY["masks"]["train"],
+        seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/train_masks.py"
 
@@ -39,23 +39,27 @@ rule sample_masks:
         model=f"{MASKS}/train/model.safetensors",
     output:
         masks=f"{MASKS}/sample/masks.npz",
-        gallery=report(f"{MASKS}/sample/gallery.png", category="Generators", caption="../report/masks.rst"),
+        gallery=report(
+            f"{MASKS}/sample/gallery.png",
+            category="Generators",
+            caption="../report/masks.rst",
+        ),
         validity=f"{MASKS}/sample/validity.csv",
         record=f"{MASKS}/sample/record.json",
     log:
         f"{MASKS}/sample/log.txt",
     benchmark:
         f"{MASKS}/sample/benchmark.tsv"
-    params:
-        code=code("sample_masks", "cmrbridge.masks.sample"),
-        settings=STUDY["masks"]["sample"],
-        seed=lambda wildcards: int(wildcards.generator_seed),
+    conda:
+        ENVIRONMENT
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=240,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("sample_masks", "cmrbridge.masks.sample"),
+        settings=STUDY["masks"]["sample"],
+        seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/sample_masks.py"

@@ -1,5 +1,223 @@
 """Paper: tables, figures and the report, each a query over cases.csv and the records.
 
-Needs   evaluation/{cases.csv,comparisons.csv}, records and metrics of the runs, galleries of the generators
-Makes   results/{study}/paper/{tables,figures}/…, report.html
+Needs   evaluation/{cases.csv,comparisons.csv}, predictions, records and metrics of the runs, galleries of the generators
+Makes   results/{study}/paper/tables/, paper/figures/{distributions,overlays,curves,gap}.{png,pdf}, paper/report.html
 """
+
+FIGURES = f"{PAPER}/figures"
+SHOWN = RUNS.iloc[
+    0
+]  # overlays show one scenario, architecture and seed: the first of the study
+
+CAPTIONS = {
+    "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested.",
+    "distributions": "Every metric by arm and target: one dot per test subject (mean over phases and seeds).",
+    "overlays": "Best, median and worst case of each target by the baseline arm's Dice, first seed: the reference and every arm.",
+    "curves": "Training loss and validation Dice (the source's own validation subjects) by arm and seed.",
+}
+
+
+def shown(pattern):
+    """The pattern for every arm of the scenario, architecture and seed that the overlays show."""
+    return expand(
+        pattern,
+        scenario=SHOWN.scenario,
+        arm=STUDY["run"]["arms"],
+        architecture=SHOWN.architecture,
+        seed=SHOWN.seed,
+    )
+
+
+def galleries():
+    """Pictures of the data and of the generators with title and caption: what the report shows besides its figures."""
+    found = [
+        {
+            "path": f"{RESULTS}/ingest/{dataset}/qc.png",
+            "title": f"The data: {dataset}",
+            "caption": "Middle slices of its subjects with the reference contours, and their grey values.",
+        }
+        for dataset in datasets_of(STUDY)
+    ]
+    for source in generator_sources():
+        seed = STUDY["generator_seed"]
+        found += [
+            {
+                "path": f"{RESULTS}/masks/{source}/seed-{seed}/sample/gallery.png",
+                "title": f"Label diffusion: {source}",
+                "caption": "Left: masks sampled from noise. Right: real masks of the source.",
+            },
+            {
+                "path": f"{RESULTS}/synthesis/{source}/seed-{seed}/render/gallery.png",
+                "title": f"SPADE synthesis: {source}",
+                "caption": "In threes: sampled mask, the image drawn for it, the real image whose mask is nearest.",
+            },
+        ]
+    return found
+
+
+def pictures():
+    """Every picture of the report in its order."""
+    return [
+        {
+            "path": f"{FIGURES}/{name}.png",
+            "title": name.capitalize(),
+            "caption": caption,
+        }
+        for name, caption in CAPTIONS.items()
+    ] + galleries()
+
+
+rule tables:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+        comparisons=f"{EVALUATION}/comparisons.csv",
+    output:
+        folder=directory(f"{PAPER}/tables"),
+    log:
+        f"{PAPER}/logs/tables.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("tables", "cmrbridge.paper.tables"),
+    script:
+        "../scripts/tables.py"
+
+
+rule draw_gap:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+    output:
+        png=report(
+            f"{FIGURES}/gap.png", category="Results", caption="../report/gap.rst"
+        ),
+        pdf=f"{FIGURES}/gap.pdf",
+    log:
+        f"{PAPER}/logs/gap.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_gap", "cmrbridge.paper.figures"),
+    script:
+        "../scripts/draw_gap.py"
+
+
+rule draw_distributions:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+    output:
+        png=report(
+            f"{FIGURES}/distributions.png",
+            category="Results",
+            caption="../report/distributions.rst",
+        ),
+        pdf=f"{FIGURES}/distributions.pdf",
+    log:
+        f"{PAPER}/logs/distributions.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_distributions", "cmrbridge.paper.figures"),
+    script:
+        "../scripts/draw_distributions.py"
+
+
+rule draw_overlays:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+        predictions=shown(f"{PREDICTIONS}/files"),
+        subjects=expand(
+            f"{INGEST}/subjects.csv",
+            dataset=[dataset_of(domain) for domain in SHOWN.tested],
+        ),
+    output:
+        png=report(
+            f"{FIGURES}/overlays.png",
+            category="Results",
+            caption="../report/overlays.rst",
+        ),
+        pdf=f"{FIGURES}/overlays.pdf",
+    log:
+        f"{PAPER}/logs/overlays.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        code=code("draw_overlays", "cmrbridge.paper.overlays"),
+        shown={
+            "source": SHOWN.source,
+            "architecture": SHOWN.architecture,
+            "seed": int(SHOWN.seed),
+        },
+        baseline=STUDY["comparisons"]["baseline"],
+        arms=STUDY["run"]["arms"],
+        domains=SHOWN.tested,
+    script:
+        "../scripts/draw_overlays.py"
+
+
+rule draw_curves:
+    input:
+        metrics=every_run(f"{SEGMENTATION}/metrics.jsonl"),
+    output:
+        png=report(
+            f"{FIGURES}/curves.png", category="Results", caption="../report/curves.rst"
+        ),
+        pdf=f"{FIGURES}/curves.pdf",
+    log:
+        f"{PAPER}/logs/curves.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_curves", "cmrbridge.paper.figures"),
+        runs=RUNS[["source", "arm", "architecture", "seed"]].to_dict("records"),
+    script:
+        "../scripts/draw_curves.py"
+
+
+rule report:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+        comparisons=f"{EVALUATION}/comparisons.csv",
+        tables=f"{PAPER}/tables",
+        pictures=[picture["path"] for picture in pictures()],
+        records=every_run(f"{SEGMENTATION}/record.json")
+        + every_generator(f"{MASKS}/train/record.json")
+        + every_generator(f"{SYNTHESIS}/train/record.json"),
+        duplicates=DUPLICATES,
+        validity=every_generator(f"{MASKS}/sample/validity.csv"),
+        subjects=expand(f"{INGEST}/subjects.csv", dataset=datasets_of(STUDY)),
+        splits=expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
+    output:
+        report=f"{PAPER}/report.html",
+    log:
+        f"{PAPER}/logs/report.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        code=code("report", "cmrbridge.paper.report"),
+        study=STUDY["study"],
+        config_text=yaml.safe_dump(PUBLISHED, sort_keys=False, allow_unicode=True),
+        reference=STUDY["comparisons"]["reference"],
+        notes=STUDY["notes"],
+        access=RUNS.set_index("arm").access.to_dict(),
+        domains=domains_of(STUDY),
+        pictures=pictures(),
+    script:
+        "../scripts/report.py"

@@ -20,15 +20,21 @@ def segmenter_settings(wildcards):
         **STUDY["segmentation"],
         "architecture": wildcards.architecture,
         "augment": STUDY["augmentations"][arm["augment"]],
-        "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
-        "adversarial": STUDY["adversarial"][arm["adversarial"]] if arm["adversarial"] else None,
+        "synthetic_ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
+        "adversarial": (
+            STUDY["adversarial"][arm["adversarial"]] if arm["adversarial"] else None
+        ),
     }
 
 
 rule train_segmenter:
     input:
-        training=lambda wildcards: expand(f"{DATA}/training.npz", domain=run_at(wildcards).training),
-        unlabelled=lambda wildcards: expand(f"{DATA}/images.npz", domain=run_at(wildcards).unlabelled),
+        training=lambda wildcards: expand(
+            f"{DATA}/training.npz", domain=run_at(wildcards).training
+        ),
+        unlabelled=lambda wildcards: expand(
+            f"{DATA}/images.npz", domain=run_at(wildcards).unlabelled
+        ),
         synthetic=synthetic_pairs,
     output:
         model=f"{SEGMENTATION}/model.safetensors",
@@ -38,6 +44,13 @@ rule train_segmenter:
         f"{SEGMENTATION}/log.txt",
     benchmark:
         f"{SEGMENTATION}/benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    threads: STUDY["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=1440,
     params:
         code=lambda wildcards: code(
             "train_segmenter",
@@ -46,13 +59,6 @@ rule train_segmenter:
         ),
         settings=segmenter_settings,
         seed=lambda wildcards: int(wildcards.seed),
-    threads: STUDY["threads"]
-    resources:
-        gpu=GPUS,
-        mem_mb=8000,
-        runtime=1440,
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/train_segmenter.py"
 
@@ -60,9 +66,12 @@ rule train_segmenter:
 rule predict:
     input:
         model=f"{SEGMENTATION}/model.safetensors",
-        tests=lambda wildcards: expand(f"{DATA}/test.npz", domain=run_at(wildcards).tested),
+        tests=lambda wildcards: expand(
+            f"{DATA}/test.npz", domain=run_at(wildcards).tested
+        ),
         subjects=lambda wildcards: expand(
-            f"{INGEST}/subjects.csv", dataset=[dataset_of(domain) for domain in run_at(wildcards).tested]
+            f"{INGEST}/subjects.csv",
+            dataset=[dataset_of(domain) for domain in run_at(wildcards).tested],
         ),
     output:
         folder=directory(f"{PREDICTIONS}/files"),
@@ -71,6 +80,13 @@ rule predict:
         f"{PREDICTIONS}/log.txt",
     benchmark:
         f"{PREDICTIONS}/benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    threads: STUDY["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=120,
     params:
         code=lambda wildcards: code(
             "predict",
@@ -79,12 +95,5 @@ rule predict:
         ),
         domains=lambda wildcards: run_at(wildcards).tested,
         batch=STUDY["prediction"]["batch"],
-    threads: STUDY["threads"]
-    resources:
-        gpu=GPUS,
-        mem_mb=8000,
-        runtime=120,
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/predict.py"

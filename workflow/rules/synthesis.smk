@@ -18,17 +18,17 @@ rule train_synthesis:
         f"{SYNTHESIS}/train/log.txt",
     benchmark:
         f"{SYNTHESIS}/train/benchmark.tsv"
-    params:
-        code=code("train_synthesis", "cmrbridge.synthesis.train"),
-        settings=STUDY["synthesis"]["train"],
-        seed=lambda wildcards: int(wildcards.generator_seed),
+    conda:
+        ENVIRONMENT
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=1440,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("train_synthesis", "cmrbridge.synthesis.train"),
+        settings=STUDY["synthesis"]["train"],
+        seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/train_synthesis.py"
 
@@ -40,22 +40,26 @@ rule render_images:
         masks=f"{MASKS}/sample/masks.npz",
     output:
         images=f"{SYNTHESIS}/render/images.npz",
-        gallery=report(f"{SYNTHESIS}/render/gallery.png", category="Generators", caption="../report/synthesis.rst"),
+        gallery=report(
+            f"{SYNTHESIS}/render/gallery.png",
+            category="Generators",
+            caption="../report/synthesis.rst",
+        ),
         record=f"{SYNTHESIS}/render/record.json",
     log:
         f"{SYNTHESIS}/render/log.txt",
     benchmark:
         f"{SYNTHESIS}/render/benchmark.tsv"
-    params:
-        code=code("render_images", "cmrbridge.synthesis.render"),
-        settings=STUDY["synthesis"]["render"],
-        seed=lambda wildcards: int(wildcards.generator_seed),
+    conda:
+        ENVIRONMENT
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=240,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("render_images", "cmrbridge.synthesis.render"),
+        settings=STUDY["synthesis"]["render"],
+        seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/render_images.py"

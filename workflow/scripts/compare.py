@@ -5,7 +5,7 @@ from cmrbridge.runtime.job import job
 
 with job(snakemake) as run:
     compare_arms(
-        settings=ComparisonSettings(**run.settings),
+        settings=ComparisonSettings(**run.resolved(snakemake.params.settings)),
         cases=Path(snakemake.input.cases),
         comparisons=Path(snakemake.output.comparisons),
     )

@@ -13,7 +13,6 @@ with job(snakemake) as run:
                 snakemake.params.domains, snakemake.input.subjects, snakemake.input.splits
             )
         },
-        labels=snakemake.params.labels,
         cases=Path(snakemake.output.cases),
         report=run.report,
     )

@@ -5,7 +5,7 @@ from cmrbridge.runtime.job import job
 
 with job(snakemake) as run:
     ingest(
-        settings=IngestSettings(**run.settings),
+        settings=IngestSettings(**run.resolved(snakemake.params.settings)),
         folder=Path(snakemake.input.folder),
         subjects=Path(snakemake.output.subjects),
         prepared=Path(snakemake.output.prepared),

@@ -5,7 +5,7 @@ from cmrbridge.runtime.job import job
 
 with job(snakemake) as run:
     generate_phantom(
-        settings=PhantomSettings(**run.settings),
+        settings=PhantomSettings(**run.resolved(snakemake.params.settings)),
         folder=Path(snakemake.output.folder),
         report=run.report,
     )

@@ -5,7 +5,7 @@ from cmrbridge.synthesis.render import ImageRendering, render_images
 
 with job(snakemake, torch=True) as run:
     render_images(
-        settings=ImageRendering(**run.settings),
+        settings=ImageRendering(**run.resolved(snakemake.params.settings)),
         training=Path(snakemake.input.training),
         model=Path(snakemake.input.model),
         masks=Path(snakemake.input.masks),

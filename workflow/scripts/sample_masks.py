@@ -5,7 +5,7 @@ from cmrbridge.runtime.job import job
 
 with job(snakemake, torch=True) as run:
     sample_masks(
-        settings=MaskSampling(**run.settings),
+        settings=MaskSampling(**run.resolved(snakemake.params.settings)),
         training=Path(snakemake.input.training),
         model=Path(snakemake.input.model),
         masks=Path(snakemake.output.masks),

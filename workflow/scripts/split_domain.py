@@ -5,7 +5,7 @@ from cmrbridge.runtime.job import job
 
 with job(snakemake) as run:
     split_domain(
-        settings=SplitSettings(**run.settings),
+        settings=SplitSettings(**run.resolved(snakemake.params.settings)),
         subjects=Path(snakemake.input.subjects),
         prepared=Path(snakemake.input.prepared),
         duplicates=Path(snakemake.input.duplicates),

@@ -5,7 +5,7 @@ from cmrbridge.runtime.job import job
 
 with job(snakemake, torch=True) as run:
     train_label_diffusion(
-        settings=MaskTraining(**run.settings),
+        settings=MaskTraining(**run.resolved(snakemake.params.settings)),
         training=Path(snakemake.input.training),
         model=Path(snakemake.output.model),
         samples=Path(snakemake.output.samples),

@@ -5,7 +5,7 @@ from cmrbridge.segmentation.train import settings_from, train_segmenter
 
 with job(snakemake, torch=True) as run:
     train_segmenter(
-        settings=settings_from(run.settings),
+        settings=settings_from(run.resolved(snakemake.params.settings)),
         training=[Path(path) for path in snakemake.input.training],
         synthetic=Path(snakemake.input.synthetic) if snakemake.input.synthetic else None,
         unlabelled=[Path(path) for path in snakemake.input.unlabelled],

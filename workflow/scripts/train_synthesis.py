@@ -5,7 +5,7 @@ from cmrbridge.synthesis.train import SpadeTraining, train_spade_diffusion
 
 with job(snakemake, torch=True) as run:
     train_spade_diffusion(
-        settings=SpadeTraining(**run.settings),
+        settings=SpadeTraining(**run.resolved(snakemake.params.settings)),
         training=Path(snakemake.input.training),
         model=Path(snakemake.output.model),
         samples=Path(snakemake.output.samples),

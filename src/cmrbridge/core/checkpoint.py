@@ -23,7 +23,7 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Resume:
-    """Where a job keeps its resume state and under which stamp (what the state depends on); ``stop`` asks it to pause."""
+    """Where a job keeps its resume state, under which stamp (what the state depends on); ``stop`` asks it to pause."""
 
     path: Path
     stamp: str
@@ -47,8 +47,8 @@ class Paused(Exception):
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     """Write tensors and a JSON description so that a crash leaves the old file or the new one, never half a file."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    text = json.dumps(about)
-    payload = save(tensors, {"about": text, "sha256": _digest(tensors, text)})
+    # one metadata entry: safetensors writes several in a random order
+    payload = save(tensors, {"about": json.dumps(about | {"sha256": _digest(tensors, about)})})
     temporary = path.with_name(f".{path.name}.partial")
     try:
         with temporary.open("wb") as stream:
@@ -65,20 +65,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors, description) of a file of `write_tensors`; InputError where it is cut, or a single bit has flipped."""
     try:
         with safe_open(path, "pt") as file:
-            about = file.metadata()
+            about = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if about["sha256"] != _digest(tensors, about["about"]):
+        if about.pop("sha256") != _digest(tensors, about):
             raise ValueError("its checksum does not match")
-        return tensors, json.loads(about["about"])
+        return tensors, about
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a readable safetensors file of cmrbridge ({error}); delete it and run again"
         ) from error
 
 
-def _digest(tensors: dict[str, Tensor], text: str) -> str:
+def _digest(tensors: dict[str, Tensor], about: dict[str, Any]) -> str:
     """SHA-256 over names, types, shapes, values and description: safetensors itself carries no checksum."""
-    digest = hashlib.sha256(text.encode())
+    digest = hashlib.sha256(json.dumps(about).encode())
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())

@@ -75,7 +75,7 @@ class Average:
 
 
 def step_generator(seed: int, step: int, device: str) -> torch.Generator:
-    """The random numbers of one step: restated from (seed, step), so that a resumed run repeats an uninterrupted one."""
+    """The random numbers of one step, restated from (seed, step): a resumed run repeats an uninterrupted one."""
     return torch.Generator(device).manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
@@ -103,7 +103,7 @@ def fit(
 ) -> Average | None:
     """Minimise ``loss_at(step, generator) → (loss, values to report)`` over ``module``'s parameters.
 
-    ``inspect(steps done, average)`` runs every ``inspect_every`` steps and at the end, and must leave the module as it was.
+    ``inspect(steps done, average)`` runs every ``inspect_every`` steps and at the end; it leaves the module as it was.
     Returns the moving average of the weights, or None. Raises Paused when asked to stop, and InputError when the
     loss stays non-finite; a step whose loss or gradient is not finite changes nothing and is counted.
     """
@@ -120,7 +120,8 @@ def fit(
         skipped = 0 if values["finite"] else skipped + 1
         if skipped >= PATIENCE:
             raise InputError(
-                f"the loss was not finite {PATIENCE} steps running (step {step}): lower learning_rate, or set precision: float32"
+                f"the loss was not finite {PATIENCE} steps running (step {step}): "
+                "lower learning_rate, or set precision: float32"
             )
         if average and values["finite"]:
             average.update(module, step)

@@ -82,7 +82,7 @@ def read_pack(path: Path) -> Pack:
             arrays = {name: file[name] for name in file.files}
         cases = tuple(_case(row) for row in json.loads(arrays["cases"].tobytes()))
         return Pack(arrays["images"], arrays.get("labels"), arrays["case"], arrays["position"], cases)
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a readable pack ({error}); delete it and run again to make it anew") from error
 
 

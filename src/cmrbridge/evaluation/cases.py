@@ -7,17 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from cmrbridge.core.anatomy import PHASES, STRUCTURES
+from cmrbridge.core.anatomy import PHASES
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.clinical import ejection_fraction, thirds, volume_ml
 from cmrbridge.evaluation.frames import COLUMNS, write_frame
 from cmrbridge.evaluation.overlap import dice
 from cmrbridge.evaluation.surface import surface_distances
-from cmrbridge.evaluation.volumes import read_labels
+from cmrbridge.evaluation.volumes import Mask, read_prediction, read_reference, spacing_of
 
-Mask = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 WHOLE = "whole"
 CYCLE = "ED-ES"  # the phase of what is measured over both phases
@@ -49,7 +47,6 @@ def evaluate_cases(
     keys: Mapping[str, str | int],
     predictions: Path,
     targets: Mapping[str, Mapping[str, Path | str]],
-    labels: Mapping[str, Mapping[str, int]],
     cases: Path,
     report: Callable[..., None],
 ) -> None:
@@ -58,12 +55,11 @@ def evaluate_cases(
     keys: study, source, arm, architecture and seed of the run.
     predictions: folder of {target}/{subject}_{phase}.nii.gz: canonical labels (1 LV, 2 MYO, 3 RV), reference grid.
     targets: domain → {"subjects": subjects.csv of its data set, "split": its split.csv}.
-    labels: data set → {structure: code in its label files}.
     """
     rows: list[dict[str, object]] = []
     work = [(target, *one) for target, files in targets.items() for one in _test_subjects(files)]
     for done, (target, subject, table) in enumerate(work, start=1):
-        pairs = [_pair(row, predictions / target, labels) for row in table.to_dict("records") if row["annotated"]]
+        pairs = [_pair(row, predictions / target) for row in table.to_dict("records") if row["annotated"]]
         scores = list(score_subject(pairs))
         rows += [{**keys, "target": target, "subject": subject, **score._asdict()} for score in scores]
         overlaps = [score.value for score in scores if score.metric == "dice" and score.region == WHOLE]
@@ -129,18 +125,7 @@ def _test_subjects(files: Mapping[str, Path | str]) -> list[tuple[str, pd.DataFr
     return [(subject, subjects[subjects.subject == subject].sort_values("phase")) for subject in wanted]
 
 
-def _pair(row: Mapping[str, str], folder: Path, labels: Mapping[str, Mapping[str, int]]) -> Pair:
-    path = folder / f"{row['subject']}_{row['phase']}.nii.gz"
-    predicted, reference = read_labels(path), read_labels(Path(row["label"]))
-    if predicted.shape != reference.shape:
-        raise InputError(
-            f"{path}: has shape {predicted.shape}, its reference {row['label']} has {reference.shape}; predict it again"
-        )
-    annotated = [structure for structure in STRUCTURES if structure in row["annotated"].split()]
-    codes = labels[row["dataset"]]
-    return Pair(
-        phase=row["phase"],
-        prediction={structure: predicted == STRUCTURES[structure] for structure in annotated},
-        reference={structure: reference == codes[structure] for structure in annotated},
-        spacing=(float(row["spacing_x"]), float(row["spacing_y"]), float(row["spacing_z"])),
-    )
+def _pair(row: Mapping[str, str], folder: Path) -> Pair:
+    reference = read_reference(row)
+    prediction = read_prediction(folder / f"{row['subject']}_{row['phase']}.nii.gz", reference)
+    return Pair(row["phase"], prediction, reference, spacing_of(row))

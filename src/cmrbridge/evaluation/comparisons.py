@@ -47,10 +47,10 @@ def compare_arms(*, settings: ComparisonSettings, cases: Path, comparisons: Path
     if settings.baseline not in arms:
         raise InputError(f"{cases}: has no arm {settings.baseline!r} to compare with, only {', '.join(arms)}; run it")
     frame = frame[(frame.region == "whole") & frame.metric.isin(list(settings.metrics))]
-    values, seeds = per_subject(frame), per_subject(frame, seeds=True)
+    seed_sd = _seed_sd(frame)
     rows = [
-        _compare(arm, settings, dict(zip(GROUP, key, strict=True)), by_arm, seeds)
-        for key, by_arm, arm in _contrasts(values, settings.baseline)
+        dict(zip(GROUP, key, strict=True)) | _compare(arm, settings, key[-1], by_arm) | {"seed_sd": seed_sd[*key, arm]}
+        for key, by_arm, arm in _contrasts(per_subject(frame), settings.baseline)
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["p_holm"] = holm(table.p)
@@ -75,26 +75,22 @@ def _contrasts(values: pd.DataFrame, baseline: str) -> Iterator[tuple[tuple, dic
                 yield key, by_arm, arm
 
 
-def _compare(
-    arm: str, settings: ComparisonSettings, group: dict[str, str], by_arm: dict[str, pd.Series], seeds: pd.DataFrame
-) -> dict[str, object]:
+def _compare(arm: str, settings: ComparisonSettings, metric: str, by_arm: dict[str, pd.Series]) -> dict[str, object]:
     ours, theirs = by_arm[arm], by_arm[settings.baseline]
     both = ours.index.intersection(theirs.index)
-    higher = group["metric"] in HIGHER_IS_BETTER
+    higher = metric in HIGHER_IS_BETTER
     floor, ceiling = (by_arm[end].mean() if end in by_arm else math.nan for end in (settings.reference, CEILING))
     return {
-        **group,
         **{"arm": arm, "baseline": settings.baseline, "n_arm": len(ours), "n_baseline": len(theirs)},
         **{"mean_arm": ours.mean(), "mean_baseline": theirs.mean(), "difference": ours.mean() - theirs.mean()},
         **welch(ours, theirs)._asdict(),
         "hedges_g": hedges_g(ours, theirs),
         "paired_p": paired_p(ours[both], theirs[both]),
-        "seed_sd": _seed_sd(seeds, {**group, "arm": arm}),
         "share_of_gap_closed": share_of_gap(ours.mean(), floor, ceiling, higher),
     }
 
 
-def _seed_sd(seeds: pd.DataFrame, where: dict[str, str]) -> float:
-    """Standard deviation (n − 1) between the seeds of the mean over subjects; NaN for one seed."""
-    chosen = seeds[(seeds[list(where)] == pd.Series(where)).all(axis=1)]
-    return float(chosen.groupby("seed").value.mean().std())
+def _seed_sd(frame: pd.DataFrame) -> dict[tuple, float]:
+    """(*GROUP, arm) → standard deviation (n − 1) between the seeds of the mean over subjects; NaN for one seed."""
+    means = per_subject(frame, seeds=True).groupby([*GROUP, "arm", "seed"]).value.mean()
+    return means.groupby([*GROUP, "arm"]).std().to_dict()

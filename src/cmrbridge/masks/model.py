@@ -37,7 +37,9 @@ class MaskTraining(LoopSettings):
 
     def __post_init__(self) -> None:
         if not 0 < self.average < 1:
-            raise InputError(f"average: {self.average} must lie between 0 and 1: samples are drawn with averaged weights")
+            raise InputError(
+                f"average: {self.average} must lie between 0 and 1: samples are drawn with averaged weights"
+            )
 
 
 class LabelDenoiser(nn.Module):
@@ -54,7 +56,7 @@ class LabelDenoiser(nn.Module):
             down_block_types=("DownBlock2D",) * len(channels),
             up_block_types=("UpBlock2D",) * len(channels),
             norm_num_groups=8,
-            attention_head_dim=32,  # of the one attention, in the middle, where the mask is smallest
+            attention_head_dim=min(32, channels[-1]),  # of the one attention, in the middle, where the mask is smallest
         )
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
@@ -68,8 +70,15 @@ def build(settings: MaskTraining) -> LabelDenoiser:
 
 
 def to_signal(labels: Tensor) -> Tensor:
-    """Labels (batch, y, x) → one-hot channels (batch, class, y, x) in [-1, 1]."""
-    return one_hot(labels, CLASSES) * 2 - 1
+    """Labels (batch, y, x) → one-hot channels (batch, class, y, x) in [-1, 1], their edges softened over 3 pixels.
+
+    Softening by the binomial (1, 2, 1) / 4 each way moves no border of the largest channel by more than a pixel's corner,
+    and spares the network the ragged high frequencies of a one-hot edge: far fewer stray pixels after as few steps.
+    """
+    hot = one_hot(labels, CLASSES)
+    padded = F.pad(hot, (1, 1, 1, 1), mode="replicate")
+    rows = (padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]) / 4
+    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 2 - 1
 
 
 def moved(labels: Tensor, settings: MaskTraining, generator: torch.Generator) -> Tensor:

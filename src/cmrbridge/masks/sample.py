@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cmrbridge.core.anatomy import RULES, check_mask
@@ -50,8 +49,8 @@ def sample_masks(
 ) -> None:
     """Write ``count`` valid masks (npz), a gallery (generated left, real right) and ``validity`` (csv).
 
-    A mask that breaks a rule of `core.anatomy` is counted in ``validity`` and not written. The rules are held against the
-    validation split's real masks too: that share, not 1, is what samples are measured by.
+    A mask that breaks a rule of `core.anatomy` is counted in ``validity`` and not written. Real masks of
+    the validation split are judged too: their share, not 1, is what samples are measured by.
     """
     pack = read_pack(training)
     _, real = training_slices(pack, training)

@@ -23,8 +23,8 @@ def write_report(
     study: str,
     config_text: str,
     reference: str,
-    access: Mapping[str, str],
     notes: Sequence[str],
+    access: Mapping[str, str],
     cases: Path,
     comparisons: Path,
     figures: Sequence[Mapping[str, Any]],
@@ -37,13 +37,12 @@ def write_report(
 ) -> None:
     """Write ``report`` (.html): no file or address outside it is needed to read it.
 
-    reference: the plain arm; access: arm → what it may see of a target; notes: what else a reader must know of this
-    study; figures: {"path" (png), "title", "caption"}; subjects: one table per data set; splits: domain → split.csv.
+    reference: the plain arm; notes: what else a reader must know of this study; access: arm → what it may see of a
+    target; figures: {"path" (png), "title", "caption"}; subjects: one table per data set; splits: domain → split.csv.
     """
     frame, compared = read_cases(cases), ordered(read_comparisons(comparisons))
     summary = ordered(summarise(frame))
     seeds = seeds_per_arm(frame)
-    copies = len(pd.read_csv(duplicates))
     context = {
         "study": study,
         "config_text": config_text,
@@ -56,7 +55,7 @@ def write_report(
         "arms": arms_table(access, seeds),
         "datasets": datasets_table(subjects),
         "splits": splits_table(splits),
-        "copies": copies,
+        "copies": len(pd.read_csv(duplicates)),
         "validity": [(validity_title(path), table(pd.read_csv(path))) for path in validity],
         "results": table(results_table(summary)),
         "comparisons": table(comparisons_table(compared)),

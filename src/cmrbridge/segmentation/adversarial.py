@@ -1,6 +1,6 @@
 """Domain-adversarial training (Ganin et al., JMLR 2016): features from which the domain cannot be told.
 
-A classifier learns to name each image's domain from the network's pooled features, and the reversed gradient teaches
+A classifier learns to name each image's domain from the network's features, and the reversed gradient teaches
 the features to mislead it. Works for every architecture that names its feature modules.
 """
 
@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class DannSettings:
-    """weight: λ that the reversal rises to. hidden: width of the classifier's hidden layer."""
+    """weight: λ that the reversal rises to. start: share of the training before it begins to rise, in which the
+    classifier learns from features that it does not disturb yet. hidden: width of the classifier's hidden layer."""
 
     weight: float = 0.1
+    start: float = 0.25
     hidden: int = 64
 
 
@@ -38,30 +40,48 @@ def reverse(values: Tensor, scale: float) -> Tensor:
     return reversed_values
 
 
-def reversal_at(progress: float) -> float:
-    """λ(p) = 2 / (1 + exp(−10 p)) − 1 for progress p in 0…1 (Ganin et al., section 5.2.2)."""
-    return 2 / (1 + math.exp(-10 * progress)) - 1
+def reversal_at(progress: float, start: float = 0.0) -> float:
+    """λ(p) = 2 / (1 + exp(−10 p)) − 1 (Ganin et al., section 5.2.2), p in 0…1 counted from ``start`` of the progress.
+
+    Waiting for a segmenter and a classifier that know their task follows Scannell et al. (STACOM 2020).
+    """
+    p = max(0.0, (progress - start) / (1 - start))
+    return 2 / (1 + math.exp(-10 * p)) - 1
 
 
 class Adversary(nn.Module):
-    """Domain classifier on the pooled outputs of a network's feature modules, which it listens to."""
+    """Domain classifier on the outputs of a network's feature modules, which it listens to.
+
+    It convolves before it pools over space: the mean of an instance-normalised map is nearly the same for every image.
+    """
 
     def __init__(self, parts: list[nn.Module], channels: int, domains: int, hidden: int) -> None:
         super().__init__()
-        self.classifier = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, domains))
+        self.classifier = nn.Sequential(
+            nn.Conv2d(channels, hidden, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(hidden, domains),
+        )
         self._heard: list[Tensor] = []
         for part in parts:
             part.register_forward_hook(self._listen)
 
     def _listen(self, part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if self.training:
-            self._heard.append(output.mean(dim=(-2, -1)))
+            self._heard.append(output)
 
     def forward(self, scale: float) -> Tensor:
-        """Domain logits (n, domain) of the images that went through the network last; the features see -``scale``."""
-        features = torch.cat(self._heard, dim=1)
+        """Domain logits (n, domain) of the images that went through the network last; the features see -``scale``.
+
+        Each feature is normalised over the batch first: otherwise all features escape the classifier together, by
+        drifting one way and growing, its loss explodes and the clipped gradient has no room left for segmentation.
+        """
+        height, width = self._heard[-1].shape[-2:]
+        features = torch.cat([F.adaptive_avg_pool2d(part.float(), (height, width)) for part in self._heard], dim=1)
         self._heard.clear()
-        logits: Tensor = self.classifier(reverse(features, scale))
+        logits: Tensor = self.classifier(reverse(F.batch_norm(features, None, None, training=True), scale))
         return logits
 
 

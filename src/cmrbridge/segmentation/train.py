@@ -26,13 +26,13 @@ VALIDATION_BATCH = 64
 @dataclass(frozen=True)
 class SegmenterSettings:
     """architecture: a name of `architectures`. batch: labelled slices a step; under DANN as many unlabelled ones join.
-    synthetic_ratio: synthetic pairs per real training slice. adversarial: None trains without a domain classifier."""
+    ratio: synthetic pairs per real training slice. adversarial: None trains without a domain classifier."""
 
     architecture: str
     loop: LoopSettings
     batch: int
     augment: AugmentSettings = field(default_factory=AugmentSettings)
-    synthetic_ratio: float = 0.0
+    ratio: float = 0.0
     adversarial: DannSettings | None = None
 
 
@@ -80,7 +80,7 @@ def train_segmenter(
 ) -> None:
     """Train on the "train" cases of the ``training`` packs and write the last weights to ``model`` (safetensors).
 
-    synthetic: pack of synthetic pairs, used where ``synthetic_ratio`` > 0. unlabelled: packs of images, one further
+    synthetic: pack of synthetic pairs, used where ``ratio`` > 0. unlabelled: packs of images, one further
     domain each, used under DANN. The "val" cases are scored every ``inspect_every`` steps and choose nothing.
     """
     train, validation = read_training(settings, training, synthetic, device)
@@ -114,9 +114,9 @@ def read_training(
         raise InputError(
             f"{', '.join(map(str, training))}: no slices in split train; raise the share of training subjects"
         )
-    wanted = round(settings.synthetic_ratio * count)
+    wanted = round(settings.ratio * count)
     if wanted and synthetic is None:
-        raise InputError("synthetic_ratio is above 0 and no synthetic pairs are given: name the arm's generator")
+        raise InputError("ratio is above 0 and no synthetic pairs are given: name the arm's generator")
     if wanted and synthetic is not None:
         real.append(first_slices(read_labelled(synthetic), wanted, synthetic))
     held = [pack for pack in (pack.split("val") for pack in packs) if len(pack.images)]
@@ -150,7 +150,7 @@ def objective(trainee: Trainee, settings: SegmenterSettings, train: Slices, othe
         segmentation = marginal_dice_cross_entropy(logits[: len(images)], labels, known)
         if adversary is None or dann is None:
             return segmentation, {}
-        scale = dann.weight * reversal_at(step / settings.loop.steps)
+        scale = dann.weight * reversal_at(step / settings.loop.steps, dann.start)
         sizes = torch.tensor([len(images)] + [len(domain) for domain in domains])
         names = torch.arange(len(sizes)).repeat_interleave(sizes).to(images.device)
         confusion, accuracy = domain_loss(adversary(scale), names)

@@ -35,7 +35,9 @@ class SpadeTraining(LoopSettings):
 
     def __post_init__(self) -> None:
         if not 0 < self.average < 1:
-            raise InputError(f"average: {self.average} must lie between 0 and 1: images are drawn with averaged weights")
+            raise InputError(
+                f"average: {self.average} must lie between 0 and 1: images are drawn with averaged weights"
+            )
 
 
 class SpadeDenoiser(nn.Module):

@@ -106,9 +106,7 @@ def nearest(labels: Bytes, real: Bytes) -> NDArray[np.int64]:
     Dice over all structures at once: twice the pixels of equal structure over all structure pixels.
     """
     codes = np.array(list(STRUCTURES.values()), np.uint8)[:, None, None]
-    mine, theirs = (
-        (part[:, None] == codes).reshape(len(part), -1).astype(np.float32) for part in (labels, real)
-    )
+    mine, theirs = ((part[:, None] == codes).reshape(len(part), -1).astype(np.float32) for part in (labels, real))
     total = mine.sum(1)[:, None] + theirs.sum(1)[None]
     return np.asarray((2 * mine @ theirs.T / np.maximum(total, 1)).argmax(1))
 

@@ -61,9 +61,7 @@ def test_solvers_find_a_data_set_of_one_image(solver: str, schedule: str) -> Non
 def test_sampling_repeats_with_its_generator() -> None:
     def draw(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return sample(
-            lambda x, t: x, (2, 1, 4, 4), schedule="cosine", solver="ddim", calls=3, generator=generator
-        )
+        return sample(lambda x, t: x, (2, 1, 4, 4), schedule="cosine", solver="ddim", calls=3, generator=generator)
 
     assert torch.equal(draw(5), draw(5))
     assert not torch.equal(draw(5), draw(6))
@@ -73,9 +71,7 @@ def test_unknown_names_are_refused_with_those_known() -> None:
     with pytest.raises(InputError, match=r"cosine, linear"):
         signal_shares("sigmoid")
     with pytest.raises(InputError, match=r"dpm-solver\+\+, ddim"):
-        sample(
-            lambda x, t: x, (1, 1, 2, 2), schedule="cosine", solver="euler", calls=2, generator=torch.Generator()
-        )
+        sample(lambda x, t: x, (1, 1, 2, 2), schedule="cosine", solver="euler", calls=2, generator=torch.Generator())
 
 
 def test_one_hot_marks_each_class_in_its_channel() -> None:

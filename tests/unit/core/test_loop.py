@@ -22,7 +22,9 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 1))
 
 
-def train(module: nn.Module, resume: Resume | None, settings: LoopSettings = SETTINGS, seen: list | None = None) -> dict:
+def train(
+    module: nn.Module, resume: Resume | None, settings: LoopSettings = SETTINGS, seen: list | None = None
+) -> dict:
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         if seen is not None:
             seen.append(step)

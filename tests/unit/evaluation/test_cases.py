@@ -11,14 +11,14 @@ from cmrbridge.errors import InputError
 from cmrbridge.evaluation.cases import evaluate_cases
 from cmrbridge.evaluation.frames import COLUMNS, read_cases
 from cmrbridge.evaluation.gather import gather_cases
+from cmrbridge.evaluation.volumes import read_volume
 
 KEYS = {"study": "s", "source": "a", "arm": "real", "architecture": "unet2d", "seed": 0}
-LABELS = {"acdc": {"RV": 1, "MYO": 2, "LV": 3}}
 SPACING = (2.0, 1.0, 10.0)
 
 
 def heart(radius: int, swap: bool) -> np.ndarray:
-    """Canonical labels, or the file codes of LABELS: LV square of side ``radius`` in a MYO frame, RV beside it."""
+    """LV square of side ``radius`` in a MYO frame, RV beside it; canonical, or with the codes of LV and RV swapped."""
     labels = np.zeros((30, 30, 6), np.uint8)
     labels[8:20, 8:20, 1:5] = 2
     labels[10 : 10 + radius, 10 : 10 + radius, 1:5] = 3 if swap else 1
@@ -46,7 +46,7 @@ def run(tmp_path: Path) -> dict:
         save(tmp_path / "predictions" / "b" / f"{subject}_{phase}.nii.gz", heart(guess, swap=False))
         spacing = dict(zip(("spacing_x", "spacing_y", "spacing_z"), SPACING))
         row = {"dataset": "acdc", "subject": subject, "phase": phase, "annotated": annotated, "label": label}
-        rows.append(row | spacing)
+        rows.append(row | spacing | {"codes": "LV=3 MYO=2 RV=1", "label_frame": ""})
     pd.DataFrame(rows).to_csv(tmp_path / "subjects.csv", index=False)
     splits = {"subject": ["009", "008", "007"], "split": ["train", "test", "test"]}
     pd.DataFrame(splits).to_csv(tmp_path / "split.csv", index=False)
@@ -54,7 +54,6 @@ def run(tmp_path: Path) -> dict:
         "keys": KEYS,
         "predictions": tmp_path / "predictions",
         "targets": {"b": {"subjects": tmp_path / "subjects.csv", "split": tmp_path / "split.csv"}},
-        "labels": LABELS,
         "cases": tmp_path / "cases.csv",
         "report": lambda *_, **__: None,
     }
@@ -98,6 +97,18 @@ def test_a_missed_structure_costs_the_diagonal(run: dict) -> None:
     assert value(missed, metric="hd95") == value(missed, metric="assd") == pytest.approx(np.hypot(np.hypot(60, 30), 60))
 
 
+def test_the_reference_may_be_a_frame_of_a_longer_file(run: dict) -> None:
+    evaluate_cases(**run)
+    expected = run["cases"].read_bytes()
+    table = pd.read_csv(run["targets"]["b"]["subjects"], dtype=str).assign(label_frame="2")
+    for path in map(Path, table.label):
+        truth = np.asarray(nibabel.load(path).dataobj)
+        save(path, np.stack([0 * truth, 0 * truth, truth, 0 * truth], axis=-1))
+    table.to_csv(run["targets"]["b"]["subjects"], index=False)
+    evaluate_cases(**run)
+    assert run["cases"].read_bytes() == expected
+
+
 def test_bytes_do_not_depend_on_the_day(run: dict) -> None:
     evaluate_cases(**run)
     first = run["cases"].read_bytes()
@@ -136,3 +147,18 @@ def test_gather_sorts_and_refuses_a_run_that_comes_twice(run: dict, tmp_path: Pa
     assert read_cases(together).seed.is_monotonic_increasing
     with pytest.raises(InputError, match="twice"):
         gather_cases(parts=[parts[0], parts[0]], cases=together)
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+def test_both_kinds_of_nifti_are_read(tmp_path: Path, kind: type) -> None:
+    voxels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    nibabel.save(kind(voxels, np.eye(4)), tmp_path / "a.nii")
+    np.testing.assert_array_equal(read_volume(tmp_path / "a.nii"), voxels)
+
+
+def test_a_file_of_many_frames_needs_the_frame(tmp_path: Path) -> None:
+    save(tmp_path / "a.nii.gz", np.zeros((4, 4, 2, 3), np.uint8))
+    with pytest.raises(InputError, match="frame"):
+        read_volume(tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match=r"a\.nii\.gz"):
+        read_volume(tmp_path / "a.nii.gz", "3")

@@ -46,7 +46,8 @@ def save(path: Path, voxels: np.ndarray) -> None:
     nibabel.save(nibabel.Nifti1Image(voxels, np.diag([*SPACING, 1])), path)
 
 
-def volumes(folder: Path) -> dict:
+@pytest.fixture
+def pictures(study: Path) -> dict:
     """targets and predictions as draw_overlays takes them; file codes are canonical + 10."""
     noise = np.random.default_rng(1)
     targets = {}
@@ -55,25 +56,25 @@ def volumes(folder: Path) -> dict:
         for index, phase in product(range(SUBJECTS), ("ED", "ES")):
             subject = f"{target[0]}{index:02}"
             truth = heart(10 if phase == "ED" else 7)
-            files = {kind: folder / "files" / f"{subject}_{phase}_{kind}.nii.gz" for kind in ("image", "label")}
+            files = {kind: study / "files" / f"{subject}_{phase}_{kind}.nii.gz" for kind in ("image", "label")}
             save(
                 files["image"], (80 * (truth == 1) + 40 * (truth == 3) + noise.normal(60, 8, truth.shape)).astype("f4")
             )
             save(files["label"], np.where(truth > 0, truth + 10, 0).astype(np.uint8))
             for arm, change in (("classic", 2), ("synthetic", 1)):
-                save(folder / arm / target / f"{subject}_{phase}.nii.gz", heart(8 + change))
+                save(study / arm / target / f"{subject}_{phase}.nii.gz", heart(8 + change))
             rows.append(
-                {"dataset": "phantom", "subject": subject, "phase": phase, "vendor": "computed", "licence": "Apache-2.0",
-                 "annotated": "LV MYO RV", "cut_off": 0.01, **files}
+                {"dataset": "phantom", "subject": subject, "phase": phase, "vendor": "computed",
+                 "licence": "Apache-2.0", "annotated": "LV MYO RV", "cut_off": 0.01,
+                 "codes": "LV=11 MYO=12 RV=13", "image_frame": "", "label_frame": "", **files}
                 | dict(zip(("spacing_x", "spacing_y", "spacing_z"), SPACING))
             )  # fmt: skip
-        table = folder / f"{target}.csv"
+        table = study / f"{target}.csv"
         pd.DataFrame(rows).to_csv(table, index=False)
         targets[target] = {"subjects": table}
     return {
         "targets": targets,
-        "predictions": {arm: folder / arm for arm in ("classic", "synthetic")},
-        "labels": {"phantom": {"LV": 11, "MYO": 12, "RV": 13}},
+        "predictions": {arm: study / arm for arm in ("classic", "synthetic")},
     }
 
 

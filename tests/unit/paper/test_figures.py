@@ -1,4 +1,3 @@
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,11 @@ from cmrbridge.paper.figures import draw_curves, draw_distributions, draw_gap
 from cmrbridge.paper.overlays import choose, draw_overlays
 from cmrbridge.paper.style import arm_colours, in_order
 
-from .conftest import GAIN, volumes  # isort: skip
-
 
 def runs(study: Path) -> list[dict[str, Any]]:
-    return [
-        {"scenario": "scanners", "arm": arm, "seed": seed, "path": study / "runs" / f"{arm}-{seed}.jsonl"}
-        for arm, seed in product(GAIN, range(2))
-    ]
+    paths = sorted((study / "runs").iterdir())
+    names = [path.stem.split("-") for path in paths]
+    return [{"scenario": "s", "arm": arm, "seed": seed, "path": path} for (arm, seed), path in zip(names, paths)]
 
 
 @pytest.mark.parametrize("figure", ["distributions", "gap", "curves"])
@@ -34,10 +30,10 @@ def test_figures_are_drawn_twice_to_equal_bytes(study: Path, figure: str) -> Non
     assert files[0][1].read_bytes() == files[1][1].read_bytes()
 
 
-def test_overlays_are_drawn(study: Path) -> None:
+def test_overlays_are_drawn(study: Path, pictures: dict) -> None:
     files = {"png": study / "overlays.png", "pdf": study / "overlays.pdf"}
     run = {"source": "aurora", "architecture": "unet2d", "seed": 0}
-    draw_overlays(cases=study / "cases.csv", run=run, baseline="classic", **volumes(study), **files)
+    draw_overlays(cases=study / "cases.csv", run=run, baseline="classic", **pictures, **files)
     assert all(path.stat().st_size > 10_000 for path in files.values())
 
 

@@ -21,6 +21,8 @@ def test_schedule_is_ganins() -> None:
     assert reversal_at(0) == 0
     assert reversal_at(0.5) == pytest.approx(0.98661, abs=1e-5)
     assert reversal_at(1) == pytest.approx(0.99991, abs=1e-5)
+    assert reversal_at(0.2, start=0.25) == 0
+    assert reversal_at(0.625, start=0.25) == reversal_at(0.5)
 
 
 def test_each_domain_counts_the_same() -> None:

@@ -190,13 +190,11 @@ def test_dann_reports_the_domains_and_leaves_no_adversary_behind(tmp_path: Path)
 def test_synthetic_pairs_are_counted_against_real_training_slices(tmp_path: Path) -> None:
     write_pack(tmp_path / "training.npz", tiny_pack())  # 9 slices to train on, 3 to validate
     write_pack(tmp_path / "pairs.npz", tiny_pack(cases=2, split=""))
-    settings = settings_from(plain(1, synthetic_ratio=0.5))
+    settings = settings_from(plain(1, ratio=0.5))
     slices, validation = read_training(settings, [tmp_path / "training.npz"], tmp_path / "pairs.npz", "cpu")
     assert (len(slices), len(validation)) == (9 + 4, 3)
     with pytest.raises(InputError, match=r"holds 6 synthetic pairs and the arm wants 9"):
-        read_training(
-            settings_from(plain(1, synthetic_ratio=1.0)), [tmp_path / "training.npz"], tmp_path / "pairs.npz", "cpu"
-        )
+        read_training(settings_from(plain(1, ratio=1.0)), [tmp_path / "training.npz"], tmp_path / "pairs.npz", "cpu")
 
 
 def test_two_training_packs_are_one_and_unknown_structures_stay_unknown() -> None:

@@ -131,7 +131,7 @@ def _paint_abdomen(
     u, v = place
     coarse, medium, fine = textures
     top, level, curvature, rise = (np.float32(value) for value in body.dome)
-    dome = level - rise * np.float32(w - 45) + curvature * (u - top) ** 2 + 2.5 * coarse
+    dome = np.asarray(level - rise * (w - 45) + curvature * (u - top) ** 2 + 2.5 * coarse, np.float32)
     under = inside(dome - v, step) * chest
     paint(canvas, under, signals["fat"] * (1 + 0.08 * medium))
     inner = inside(dome + 2.5 - v, step) * chest

@@ -115,8 +115,8 @@ class Section:
     """Shares (rows, columns) in 0…1 of one thin section, and the coordinates they came from.
 
     epi, endo, right: inside the contours, valve plane disregarded; below: on the ventricles' side of the valve plane;
-    wall: signed mm to the epicardium; outer: to the outline of the whole heart; radius, angle: about the LV axis; free: mm from the RV's outer
-    wall; below_right: as below, for the tricuspid valve.
+    below_right: the same of the tricuspid valve; wall: signed mm to the epicardium; outer: to the outline of the whole
+    heart; free: to the RV's free wall; radius, angle: about the LV axis.
     """
 
     epi: Floats

@@ -51,27 +51,27 @@ class Scanner:
 SCANNERS: dict[str, Scanner] = {
     "aurora": Scanner(
         vendor="A", centre="1", field_t=1.5, tr_ms=2.9, flip_deg=65, fov_mm=(345, 290), acquired=200, matrix=256,
-        slice_mm=8, gap_mm=2, snr=26, inhomogeneity_hz=22, flip_spread=0.04, coil_mm=150, normalised=0.7, taper=0.3,
+        slice_mm=8, gap_mm=2, snr=55, inhomogeneity_hz=42, flip_spread=0.04, coil_mm=150, normalised=0.7, taper=0.3,
         sharpen=0.0, gamma=1.0, scale=400, ghost=0.0, breath_mm=1.2, turn_deg=0, inflow=1.05,
     ),
     "borealis": Scanner(
         vendor="B", centre="2", field_t=1.5, tr_ms=3.3, flip_deg=50, fov_mm=(360, 330), acquired=176, matrix=320,
-        slice_mm=10, gap_mm=0, snr=32, inhomogeneity_hz=28, flip_spread=0.05, coil_mm=130, normalised=0.4, taper=0.9,
+        slice_mm=10, gap_mm=0, snr=62, inhomogeneity_hz=44, flip_spread=0.05, coil_mm=130, normalised=0.4, taper=0.9,
         sharpen=0.0, gamma=0.8, scale=1400, ghost=0.0, breath_mm=1.5, turn_deg=-8, inflow=1.1,
     ),
     "corona": Scanner(
         vendor="C", centre="3", field_t=3.0, tr_ms=3.4, flip_deg=42, fov_mm=(370, 315), acquired=224, matrix=256,
-        slice_mm=8, gap_mm=1.5, snr=24, inhomogeneity_hz=55, flip_spread=0.22, coil_mm=95, normalised=0.2, taper=0.2,
+        slice_mm=8, gap_mm=1.5, snr=45, inhomogeneity_hz=85, flip_spread=0.30, coil_mm=95, normalised=0.2, taper=0.2,
         sharpen=0.9, gamma=1.0, scale=900, ghost=0.0, breath_mm=1.2, turn_deg=6, inflow=1.1,
     ),
     "dusk": Scanner(
         vendor="D", centre="4", field_t=1.5, tr_ms=3.9, flip_deg=55, fov_mm=(400, 360), acquired=160, matrix=256,
-        slice_mm=10, gap_mm=0, snr=10, inhomogeneity_hz=35, flip_spread=0.05, coil_mm=105, normalised=0.0, taper=0.5,
+        slice_mm=10, gap_mm=0, snr=16, inhomogeneity_hz=48, flip_spread=0.05, coil_mm=105, normalised=0.0, taper=0.5,
         sharpen=0.0, gamma=1.0, scale=180, ghost=0.05, breath_mm=2.5, turn_deg=10, inflow=1.0,
     ),
     "eclipse": Scanner(
         vendor="E", centre="5", field_t=3.0, tr_ms=3.1, flip_deg=45, fov_mm=(330, 290), acquired=192, matrix=288,
-        slice_mm=7, gap_mm=1.5, snr=18, inhomogeneity_hz=60, flip_spread=0.18, coil_mm=115, normalised=0.5, taper=0.05,
+        slice_mm=7, gap_mm=1.5, snr=34, inhomogeneity_hz=88, flip_spread=0.20, coil_mm=115, normalised=0.5, taper=0.05,
         sharpen=0.3, gamma=0.85, scale=2200, ghost=0.02, breath_mm=1.5, turn_deg=-4, inflow=1.05,
     ),
 }  # fmt: skip
@@ -99,8 +99,8 @@ def draw_fields(scanner: Scanner, u: Floats, v: Floats, rng: np.random.Generator
     terms = (x, y, x * y, x**2 - y**2, np.exp(-((x - 0.35) ** 2 + (y - 0.3) ** 2) / 0.12))
     weights = rng.normal(0, 1, 5) * (0.7, 0.7, 0.6, 0.6, 1.2)
     offset = sum(weight * term for weight, term in zip(weights, terms)) + rng.normal(0, 0.4)
-    wave = np.cos(np.pi * (np.cos(a := rng.uniform(0, np.pi)) * x + np.sin(a) * y) / 1.6 + rng.normal(0, 0.6))
-    flip = np.radians(scanner.flip_deg) * (1 + scanner.flip_spread * (wave - 0.5))
+    wave = np.cos(np.pi * (np.cos(a := rng.uniform(0, np.pi)) * x + np.sin(a) * y) + rng.normal(0, 0.6))
+    flip = np.radians(scanner.flip_deg) * (1 + scanner.flip_spread * (wave - 1))
     return Fields(
         (receive / receive.flat[middle]).astype(np.float32),
         (scanner.inhomogeneity_hz * offset).astype(np.float32),

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from cmrbridge.paper.figures import draw_gap
+from cmrbridge.runtime.job import job
+
+with job(snakemake):
+    draw_gap(
+        cases=Path(snakemake.input.cases),
+        png=Path(snakemake.output.png),
+        pdf=Path(snakemake.output.pdf),
+    )

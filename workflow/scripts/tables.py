@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from cmrbridge.paper.tables import write_tables
+from cmrbridge.runtime.job import job
+
+with job(snakemake):
+    write_tables(
+        cases=Path(snakemake.input.cases),
+        comparisons=Path(snakemake.input.comparisons),
+        folder=Path(snakemake.output.folder),
+    )
