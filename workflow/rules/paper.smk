@@ -201,6 +201,7 @@ rule report:
         validity=every_generator(f"{MASKS}/sample/validity.csv"),
         subjects=expand(f"{INGEST}/subjects.csv", dataset=datasets_of(STUDY)),
         splits=expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
+        template=f"{workflow.basedir}/src/cmrbridge/paper/report.html.j2",
     output:
         report=f"{PAPER}/report.html",
     log:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,12 @@ from cmrbridge.errors import InputError
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``; InputError with host and pid of the holder where another process has it."""
-    descriptor = _take(path)
+def hold(path: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold the lock file ``path``; InputError with host and pid of the holder where another process keeps it.
+
+    patience: seconds to wait for it.
+    """
+    descriptor = _take(path, time.monotonic() + patience)
     try:
         yield
     finally:
@@ -22,7 +26,7 @@ def hold(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take(path: Path) -> int:
+def _take(path: Path, deadline: float) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -30,6 +34,9 @@ def _take(path: Path) -> int:
         except BlockingIOError:
             holder = os.read(descriptor, 1000)
             os.close(descriptor)
+            if time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
             raise InputError(f"{path}: {_named(holder)}; wait for it or end it, then run again") from None
         if _still_there(path, descriptor):
             os.ftruncate(descriptor, 0)

@@ -7,6 +7,10 @@ from cmrbridge.data.phantom.cohort import Anatomy, Papillary
 from cmrbridge.data.phantom.heart import Section, section
 from cmrbridge.data.phantom.texture import Floats, Plane, inside, paint, texture
 
+# Share of the end-diastolic outline that the pericardium keeps: the heart as a whole changes its volume by no more than
+# 5 to 11 % over the beat (Carlsson et al., Am J Physiol Heart Circ Physiol 2004;287:H243).
+SAC_KEPT = 0.7
+
 
 def paint_heart(canvas: Floats, anatomy: Anatomy, phase: str, plane: Plane, w: float, signals: Signals) -> None:
     """Paint the ventricles, atria above the valve plane, outflow and pericardial fat over ``canvas``, in place."""
@@ -17,7 +21,11 @@ def paint_heart(canvas: Floats, anatomy: Anatomy, phase: str, plane: Plane, w: f
         return
     wobble = texture(anatomy.wobble, plane, w)
     trabeculae = texture(anatomy.trabeculae, plane, w)
-    fat = cut.outer - np.float32(anatomy.fat_depth) * (1 + 0.6 * wobble)
+    sac = cut.outer
+    if phase != "ED":
+        resting = section(anatomy.phases["ED"], anatomy.contour, plane, w).outer
+        sac = sac + np.float32(SAC_KEPT) * (resting - sac)
+    fat = sac - np.float32(anatomy.fat_depth) * (1 + 0.6 * wobble)
     paint(canvas, inside(fat, step), signals["fat"])
     paint(canvas, inside(cut.outer - 3.0, step), signals["myocardium"])
     _paint_right(canvas, anatomy, cut, trabeculae, _depth(heart.right.base, heart.right.apex, w), signals)
