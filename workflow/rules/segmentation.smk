@@ -20,7 +20,7 @@ def segmenter_settings(wildcards):
         **STUDY["segmentation"],
         "architecture": wildcards.architecture,
         "augment": STUDY["augmentations"][arm["augment"]],
-        "synthetic_ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
+        "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
         "adversarial": (
             STUDY["adversarial"][arm["adversarial"]] if arm["adversarial"] else None
         ),

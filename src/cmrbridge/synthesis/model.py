@@ -41,7 +41,7 @@ class SpadeTraining(LoopSettings):
 
 
 class SpadeDenoiser(nn.Module):
-    """(x_t, t, mask) → velocity for images (batch, 1, y, x); y and x divisible by fold · 2^(levels − 1).
+    """(x_t, t, mask) → x_0 for images (batch, 1, y, x); y and x divisible by fold · 2^(levels − 1).
 
     mask: one-hot (batch, class, y, x). Image and mask are folded alike, so the mask keeps its full resolution.
     """

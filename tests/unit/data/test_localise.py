@@ -34,7 +34,7 @@ def test_without_motion_it_is_the_image_s_middle() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "reader", "worst"), [("acdc", "acdc", 0.03), ("sunnybrook", "manifest", 0.005)])
+@pytest.mark.parametrize(("name", "reader", "worst"), [("acdc", "acdc", 0.005), ("sunnybrook", "manifest", 0.005)])
 def test_crops_of_real_hearts_lose_next_to_nothing(
     real_data: Path, tmp_path: Path, name: str, reader: str, worst: float
 ) -> None:
