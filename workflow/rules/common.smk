@@ -1,4 +1,4 @@
-"""What every rule file uses: the resolved study, the folders of results, and the fingerprint of the code a job runs.
+"""Shared by all .smk files: the resolved study, the folders of results, and the fingerprint of the code a job runs.
 
 Needs   the validated config
 Makes   STUDY, RUNS, folders; no rule

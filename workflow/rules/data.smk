@@ -6,24 +6,6 @@ Makes   results/{study}/phantom/{dataset}/files, ingest/{dataset}/{subjects.csv,
 """
 
 
-def dataset_folder(wildcards):
-    dataset = STUDY["datasets"][wildcards.dataset]
-    if dataset["reader"] == "phantom":
-        return f"{RESULTS}/phantom/{wildcards.dataset}/files"
-    return dataset["path"]
-
-
-def ingest_settings(wildcards):
-    dataset = STUDY["datasets"][wildcards.dataset]
-    kept = ("labels", "vendor", "licence")
-    return {
-        "dataset": wildcards.dataset,
-        "reader": "manifest" if dataset["reader"] == "phantom" else dataset["reader"],
-        **{key: dataset[key] for key in kept if key in dataset},
-        **STUDY["image"],
-    }
-
-
 rule phantom:
     output:
         folder=directory(f"{PHANTOM}/files"),

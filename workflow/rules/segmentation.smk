@@ -6,27 +6,6 @@ Makes   results/{study}/segmentation/{scenario}/{arm}/{architecture}/seed-{seed}
 """
 
 
-def synthetic_pairs(wildcards):
-    run = run_at(wildcards)
-    if not run.synthetic:
-        return []
-    return f"{RESULTS}/synthesis/{run.source}/seed-{STUDY['generator_seed']}/render/images.npz"
-
-
-def segmenter_settings(wildcards):
-    """The run's own settings: the shared sizes, the architecture's name and the arm's recipe."""
-    arm = STUDY["arms"][wildcards.arm]
-    return {
-        **STUDY["segmentation"],
-        "architecture": wildcards.architecture,
-        "augment": STUDY["augmentations"][arm["augment"]],
-        "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
-        "adversarial": (
-            STUDY["adversarial"][arm["adversarial"]] if arm["adversarial"] else None
-        ),
-    }
-
-
 rule train_segmenter:
     input:
         training=lambda wildcards: expand(

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from cmrbridge.errors import InputError
 
 STEPS = 1000
-LEAST_NOISE = 0.01  # share of noise below which the weight of an error grows no more
+LEAST_NOISE = 0.1  # share of noise below which the weight of an error grows no more: shape counts for more than grain
 BETAS = {"cosine": "squaredcos_cap_v2", "linear": "linear"}
 
 Network = Callable[[Tensor, Tensor], Tensor]

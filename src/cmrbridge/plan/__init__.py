@@ -1,1 +1,1 @@
-"""From config to rows: one per run, and the fingerprint of the code that a job runs. Standard library and pandas only."""
+"""From config to rows, one per run, and the fingerprint of the code that a job runs: standard library and pandas."""

@@ -92,7 +92,9 @@ def _check_arm(name: str, study: Study) -> None:
         _known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
         for scenario, settings in scenarios_of(study).items():
             if not settings["unlabelled"]:
-                raise InputError(f"arms.{name}: adversarial training needs images: name scenarios.{scenario}.unlabelled")
+                raise InputError(
+                    f"arms.{name}: adversarial training needs images: name scenarios.{scenario}.unlabelled"
+                )
 
 
 def _check_scenario(name: str, scenario: Mapping[str, Any], study: Study) -> None:
@@ -103,7 +105,9 @@ def _check_scenario(name: str, scenario: Mapping[str, Any], study: Study) -> Non
     if not scenario["targets"]:
         raise InputError(f"scenarios.{name}.targets is empty: name at least one domain that training does not see")
     if scenario["source"] in [*scenario["targets"], *scenario["unlabelled"]]:
-        raise InputError(f"scenarios.{name}: the source {scenario['source']!r} is no unseen domain; take it out of targets")
+        raise InputError(
+            f"scenarios.{name}: the source {scenario['source']!r} is no unseen domain; take it out of targets"
+        )
 
 
 def _known(name: str, catalogue: Iterable[str], key: str, where: str) -> None:

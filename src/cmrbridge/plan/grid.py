@@ -12,8 +12,8 @@ KEYS = ["scenario", "arm", "architecture", "seed"]
 def grid(study: Study) -> pd.DataFrame:
     """One row per run: scenario, arm, architecture, seed, source, training, unlabelled, synthetic, tested, access.
 
-    training: domains whose labelled subjects train the run; unlabelled: domains that give images alone; synthetic: whether
-    generated pairs are mixed in; tested: domains whose test subjects are predicted (the source's own first).
+    training: domains whose labelled subjects train the run; unlabelled: domains that give images alone; synthetic:
+    whether generated pairs are mixed in; tested: domains whose test subjects are predicted, the source's own first.
     """
     rows = []
     run = study["run"]

@@ -37,9 +37,7 @@ def both(root: Path) -> tuple[str, str]:
     "edits",
     [
         {"core/scale.py": '"""New."""\nFACTOR = 2\ndef scale(x):\n    return (FACTOR * x)\n'},
-        {
-            "a/deep/inner.py": 'def leaf(x):\n    # why\n    if x:\n        raise ValueError("better words")\n    return 1\n'
-        },
+        {"a/deep/inner.py": 'def leaf(x):\n    # why\n    if x:\n        raise ValueError("better")\n    return 1\n'},
         {"core/unrelated.py": "VALUE = 3\n"},
     ],
     ids=["comment and docstring", "words of an error", "unrelated module"],

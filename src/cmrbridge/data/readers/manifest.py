@@ -6,7 +6,7 @@ from cmrbridge.core.anatomy import PHASES, STRUCTURES
 from cmrbridge.data.frames import Frame, IngestSettings, number, read_table, require_folder
 from cmrbridge.errors import InputError
 
-REMEDY = "docs/how-to/own-data.md describes manifest.csv: subject, phase, image and, where known, label, annotated, vendor, …"
+REMEDY = "docs/how-to/own-data.md describes the columns of manifest.csv: subject, phase, image, label, annotated, …"
 
 
 def read_manifest(folder: Path, settings: IngestSettings) -> list[Frame]:

@@ -1,0 +1,124 @@
+"""Every rule for real on a tiny study, then what a second run does: nothing, or exactly what a change asks for."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ["Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests/tiny.yaml"]
+
+
+def snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the copy of the project at ``project`` with its own library code."""
+    command = [sys.executable, "-m", "snakemake", "--configfile", "tests/tiny.yaml", "--cores", "1", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(project / "src"), "OMP_NUM_THREADS": "1"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+
+
+def planned(project: Path) -> set[str]:
+    """Rules that a run would now execute."""
+    result = snakemake(project, "-n")
+    assert result.returncode == 0, result.stderr
+    return set(re.findall(r"^(?:local)?rule (\w+):", result.stdout + result.stderr, flags=re.MULTILINE)) - {"all"}
+
+
+def copied(folder: Path) -> Path:
+    for part in PARTS:
+        target = folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, target, ignore=ignore) if (ROOT / part).is_dir() else shutil.copy(
+            ROOT / part, target
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project (its path has a space and an umlaut) in which the tiny study has run."""
+    folder = copied(tmp_path_factory.mktemp("tiny stüdy"))
+    result = snakemake(folder)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture
+def edited(project: Path) -> Iterator[Path]:
+    """The project, whose library code a test may edit; put back afterwards."""
+    yield project
+    shutil.rmtree(project / "src")
+    shutil.copytree(ROOT / "src", project / "src", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) -> None:
+    results = project / "results" / "tiny"
+    cases = pd.read_csv(results / "evaluation" / "cases.csv")
+    assert set(cases.arm) == {"real", "classic", "synthetic", "dann", "oracle"}
+    assert set(cases.target) == {"aurora", "borealis", "eclipse"}
+    assert cases.value.notna().all()
+    compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
+    assert compared.primary.sum() == 1
+    page = (results / "paper" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 7  # four figures, the data, two galleries
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    for name in ("gap", "distributions", "overlays", "curves"):
+        assert (results / "paper" / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    runs = pd.read_csv(results / "tracking" / "runs.csv")
+    assert set(runs.status) == {"logged"}
+
+
+def test_every_finished_job_left_a_record_and_no_resume_state(project: Path) -> None:
+    results = project / "results" / "tiny"
+    assert len(list(results.rglob("*record.json"))) >= 20
+    assert not list(results.rglob("*checkpoint*"))
+    assert not list(results.rglob("*.journal.jsonl"))
+
+
+def test_a_second_run_has_nothing_to_do(project: Path) -> None:
+    assert planned(project) == set()
+
+
+def test_a_comment_or_a_touched_script_reruns_nothing(edited: Path) -> None:
+    source = edited / "src" / "cmrbridge" / "core" / "loop.py"
+    source.write_text("# a remark\n" + source.read_text())
+    (edited / "workflow" / "scripts" / "train_segmenter.py").touch()
+    assert planned(edited) == set()
+
+
+def test_a_changed_constant_reruns_exactly_its_dependants(edited: Path) -> None:
+    source = edited / "src" / "cmrbridge" / "evaluation" / "surface.py"
+    changed = source.read_text().replace("95", "90")
+    assert changed != source.read_text()
+    source.write_text(changed)
+    paper = {"tables", "draw_gap", "draw_distributions", "draw_overlays", "report"}
+    assert planned(edited) == {"evaluate", "gather", "compare", "track", *paper}
+
+
+def test_a_changed_recipe_retrains_its_arm_alone(project: Path) -> None:
+    result = snakemake(project, "-n", "--config", "arms={dann: {augment: none}}")
+    text = result.stdout + result.stderr
+    trained = re.findall(r"rule train_segmenter:.*?wildcards: ([^\n]*)", text, flags=re.DOTALL)
+    assert [re.search(r"arm=(\w+)", one)[1] for one in trained] == ["dann"]
+
+
+def test_snakemake_writes_its_own_report(project: Path) -> None:
+    result = snakemake(project, "--report", "snakemake-report.html")
+    assert result.returncode == 0, result.stderr
+    assert (project / "snakemake-report.html").stat().st_size > 100_000
+
+
+@pytest.mark.long
+def test_the_same_study_from_scratch_gives_the_same_bytes(project: Path, tmp_path: Path) -> None:
+    again = copied(tmp_path)
+    result = snakemake(again, "results/tiny/evaluation/cases.csv")
+    assert result.returncode == 0, result.stderr[-4000:]
+    cases = "results/tiny/evaluation/cases.csv"
+    assert (again / cases).read_bytes() == (project / cases).read_bytes()
