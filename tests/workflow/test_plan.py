@@ -49,15 +49,15 @@ def test_a_missing_data_folder_names_the_path_and_how_to_get_the_data(tmp_path: 
     overlay = (ROOT / "studies" / "acdc_sunnybrook.yaml").read_text()
     result = plan(tmp_path, overlay, CMRBRIDGE_DATA=str(tmp_path / "nothing"))
     assert result.returncode != 0
-    assert f"{tmp_path}/nothing/acdc" in result.stderr
-    assert "register" in result.stderr
+    assert f"{tmp_path}/nothing/acdc" in result.stderr + result.stdout
+    assert "register" in result.stderr + result.stdout
 
 
 def test_an_unset_data_variable_is_named(tmp_path: Path) -> None:
     overlay = (ROOT / "studies" / "acdc_sunnybrook.yaml").read_text().replace("CMRBRIDGE_DATA", "CMRBRIDGE_NOWHERE")
     result = plan(tmp_path, overlay)
     assert result.returncode != 0
-    assert "CMRBRIDGE_NOWHERE is not set" in result.stderr
+    assert "CMRBRIDGE_NOWHERE is not set" in result.stderr + result.stdout
 
 
 @pytest.mark.parametrize("profile", ["default", "slurm"])

@@ -72,7 +72,7 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     for name in ("gap", "distributions", "overlays", "curves"):
         assert (results / "paper" / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     runs = pd.read_csv(results / "tracking" / "runs.csv")
-    assert set(runs.status) == {"logged"}
+    assert set(runs.status) == {"done"}
 
 
 def test_every_finished_job_left_a_record_and_no_resume_state(project: Path) -> None:

@@ -42,6 +42,12 @@ def synthetic_pairs(wildcards):
     return f"{RESULTS}/synthesis/{run.source}/seed-{STUDY['generator_seed']}/render/images.npz"
 
 
+def largest_ratio():
+    """Synthetic slices per real one that the most demanding arm asks for."""
+    arms = [STUDY["arms"][arm]["synthetic"] for arm in STUDY["run"]["arms"]]
+    return max((arm["ratio"] for arm in arms if arm), default=0.0)
+
+
 def segmenter_settings(wildcards):
     """The run's own settings: the shared sizes, the architecture's name and the arm's recipe."""
     arm = STUDY["arms"][wildcards.arm]
@@ -88,7 +94,7 @@ def galleries():
             {
                 "path": f"{RESULTS}/synthesis/{source}/seed-{seed}/render/gallery.png",
                 "title": f"SPADE synthesis: {source}",
-                "caption": "In threes: sampled mask, the image drawn for it, the real image whose mask is nearest.",
+                "caption": "In fours: sampled mask, the image drawn for it, the nearest real mask and its image.",
             },
         ]
     return found

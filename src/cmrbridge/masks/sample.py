@@ -26,10 +26,10 @@ Masks = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class MaskSampling:
-    """count: valid masks to write; solver: of `core.diffusion.SOLVERS`; calls: of the network per mask; batch: masks
-    at a time (another batch gives other masks)."""
+    """ratio: valid masks to write per real training slice, the largest that any arm asks for; solver: of
+    `core.diffusion.SOLVERS`; calls: of the network per mask; batch: masks at a time (another batch, other masks)."""
 
-    count: int
+    ratio: float
     solver: str = "dpm-solver++"
     calls: int = 20
     batch: int = 32
@@ -47,7 +47,7 @@ def sample_masks(
     device: str,
     report: Report,
 ) -> None:
-    """Write ``count`` valid masks (npz), a gallery (generated left, real right) and ``validity`` (csv).
+    """Write valid masks (npz), a gallery (generated left, real right) and ``validity`` (csv).
 
     A mask that breaks a rule of `core.anatomy` is counted in ``validity`` and not written. Real masks of
     the validation split are judged too: their share, not 1, is what samples are measured by.
@@ -56,8 +56,9 @@ def sample_masks(
     _, real = training_slices(pack, training)
     _, held_out = labelled_slices(pack, "val")
     network, trained, size = load_model(model, device)
-    drawn, verdicts = _draw_until_enough(network, trained, size, settings, seed, device, report)
-    good = drawn[[all(verdict.values()) for verdict in verdicts]][: settings.count]
+    count = max(1, round(settings.ratio * len(pack.split("train").images)))
+    drawn, verdicts = _draw_until_enough(network, trained, size, settings, count, seed, device, report)
+    good = drawn[[all(verdict.values()) for verdict in verdicts]][:count]
     write_labels(masks, good)
     _write_validity(validity, verdicts, [check_mask(mask) for mask in held_out])
     shown = np.random.default_rng(seed).permutation(len(real))[:SHOWN]
@@ -81,6 +82,7 @@ def _draw_until_enough(
     trained: MaskTraining,
     size: int,
     settings: MaskSampling,
+    count: int,
     seed: int,
     device: str,
     report: Report,
@@ -89,7 +91,7 @@ def _draw_until_enough(
     batches: list[Masks] = []
     verdicts: list[dict[str, bool]] = []
     enough = 0
-    for attempt in range(math.ceil(ATTEMPTS * settings.count / settings.batch)):
+    for attempt in range(math.ceil(ATTEMPTS * count / settings.batch)):
         generator = step_generator(seed, attempt, device)
         batches.append(
             draw_masks(
@@ -104,11 +106,11 @@ def _draw_until_enough(
         )
         verdicts += [check_mask(mask) for mask in batches[-1]]
         enough = sum(all(verdict.values()) for verdict in verdicts)
-        report(min(enough, settings.count), settings.count, valid=enough / len(verdicts))
-        if enough >= settings.count:
+        report(min(enough, count), count, valid=enough / len(verdicts))
+        if enough >= count:
             return np.concatenate(batches), verdicts
     raise InputError(
-        f"only {enough} of {len(verdicts)} sampled masks are possible hearts ({settings.count} wanted): "
+        f"only {enough} of {len(verdicts)} sampled masks are possible hearts ({count} wanted): "
         "train label diffusion for more steps"
     )
 

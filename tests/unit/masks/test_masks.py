@@ -12,7 +12,7 @@ from cmrbridge.core.anatomy import RULES, check_mask
 from cmrbridge.core.checkpoint import Paused, Resume, read_tensors
 from cmrbridge.core.geometry import Grid
 from cmrbridge.core.labels import labelled_slices, read_labels, write_labels
-from cmrbridge.core.pack import Case, Pack, write_pack
+from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.masks import sample as sampling
 from cmrbridge.masks.model import MaskTraining, build, moved, to_signal
@@ -90,8 +90,6 @@ def test_the_model_file_alone_rebuilds_the_averaged_network(training: Path) -> N
 
 
 def test_only_slices_with_every_structure_annotated_are_learnt(training: Path) -> None:
-    from cmrbridge.core.pack import read_pack
-
     images, labels = labelled_slices(read_pack(training), "train")
     assert len(images) == len(labels) == 1  # neither the empty slice nor the case without RV
     pack = read_pack(training)
@@ -120,7 +118,8 @@ def test_sampling_drops_counts_and_tops_up(training: Path, monkeypatch: pytest.M
         "device": "cpu",
         "report": silent,
     }
-    sample_masks(settings=MaskSampling(count=5, batch=4), **arguments)
+    slices = len(read_pack(training).split("train").images)
+    sample_masks(settings=MaskSampling(ratio=5 / slices, batch=4), **arguments)
     masks = read_labels(out / "masks.npz")
     assert len(masks) == 5
     assert all(all(check_mask(mask).values()) for mask in masks)
@@ -138,7 +137,7 @@ def test_sampling_drops_counts_and_tops_up(training: Path, monkeypatch: pytest.M
         sampling, "draw_masks", lambda n, count, size, *_, **__: np.zeros((count, size, size), np.uint8)
     )
     with pytest.raises(InputError, match="more steps"):
-        sample_masks(settings=MaskSampling(count=4, batch=4), **arguments)
+        sample_masks(settings=MaskSampling(ratio=4, batch=4), **arguments)
 
 
 def test_sampling_repeats(training: Path) -> None:
@@ -167,11 +166,14 @@ def test_a_moved_heart_is_still_a_heart() -> None:
     assert not (out == labels.numpy()).all()
 
 
-def test_signals_are_minus_one_and_one() -> None:
-    signal = to_signal(torch.from_numpy(heart())[None])
-    assert signal.shape == (1, 4, SIZE, SIZE)
-    assert set(signal.unique().tolist()) == {-1.0, 1.0}
+def test_signals_are_soft_one_hot_and_give_the_mask_back() -> None:
+    edge = to_signal(torch.tensor([[[0, 0, 1, 1]] * 4], dtype=torch.uint8))
+    assert edge[0, 1, 2].tolist() == [-1, -0.5, 0.5, 1]  # (1, 2, 1) / 4 across a straight border
+    labels = torch.from_numpy(heart(64))[None]
+    signal = to_signal(labels)
+    assert signal.shape == (1, 4, 64, 64)
     assert (signal.sum(1) == -2).all()
+    assert (signal.argmax(1) == labels).float().mean() > 0.99
 
 
 @pytest.mark.parametrize("fold", [1, 2])
