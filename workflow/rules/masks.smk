@@ -18,6 +18,7 @@ rule train_masks:
         f"{MASKS}/train/log.txt",
     benchmark:
         f"{MASKS}/train/benchmark.tsv"
+    priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT
     threads: STUDY["threads"]
@@ -50,6 +51,7 @@ rule sample_masks:
         f"{MASKS}/sample/log.txt",
     benchmark:
         f"{MASKS}/sample/benchmark.tsv"
+    priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT
     threads: STUDY["threads"]

@@ -18,6 +18,7 @@ rule train_synthesis:
         f"{SYNTHESIS}/train/log.txt",
     benchmark:
         f"{SYNTHESIS}/train/benchmark.tsv"
+    priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT
     threads: STUDY["threads"]
@@ -50,6 +51,7 @@ rule render_images:
         f"{SYNTHESIS}/render/log.txt",
     benchmark:
         f"{SYNTHESIS}/render/benchmark.tsv"
+    priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT
     threads: STUDY["threads"]
