@@ -87,3 +87,13 @@ def test_planning_loads_no_heavy_library(tmp_path: Path) -> None:
     arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path), "-n", "--cores", "1"]
     result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert "LOADED []" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("preset", ["cpu", "gpu"])
+def test_the_real_study_plans_at_every_size(tmp_path: Path, preset: str) -> None:
+    for name in ("acdc", "sunnybrook"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    overlay = (ROOT / "studies" / "acdc_sunnybrook.yaml").read_text().replace("preset: cpu", f"preset: {preset}")
+    result = plan(tmp_path, overlay, CMRBRIDGE_DATA=str(tmp_path / "data"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert ("gpu=1" in result.stdout + result.stderr) == (preset == "gpu")

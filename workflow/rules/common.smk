@@ -21,12 +21,6 @@ except InputError as error:
 
 RUNS = grid(STUDY)
 
-# what a reader is shown: without the paths of this machine
-PUBLISHED = {
-    **STUDY,
-    "datasets": {name: config["datasets"][name] for name in datasets_of(STUDY)},
-}
-
 RESULTS = f"results/{STUDY['study']}"
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
@@ -68,6 +62,14 @@ def code(script, entry, *selected):
         entry,
         *selected,
         script=Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py",
+    )
+
+
+def published():
+    """The study as its report shows it: datasets with the paths as written, not as this machine expands them."""
+    datasets = {name: config["datasets"][name] for name in datasets_of(STUDY)}
+    return yaml.safe_dump(
+        {**STUDY, "datasets": datasets}, sort_keys=False, allow_unicode=True
     )
 
 

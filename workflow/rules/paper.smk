@@ -152,9 +152,9 @@ rule report:
     params:
         code=code("report", "cmrbridge.paper.report"),
         study=STUDY["study"],
-        config_text=yaml.safe_dump(PUBLISHED, sort_keys=False, allow_unicode=True),
+        config_text=lambda wildcards: published(),
         reference=STUDY["comparisons"]["reference"],
-        notes=STUDY["notes"],
+        notes=lambda wildcards: STUDY["notes"],
         access=RUNS.set_index("arm").access.to_dict(),
         domains=domains_of(STUDY),
         pictures=pictures(),
