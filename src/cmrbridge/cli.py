@@ -80,7 +80,7 @@ def train(asked: argparse.Namespace) -> None:
     params = {"code": code, "settings": settings, "seed": asked.seed}
     inputs = [*asked.data, *([asked.synthetic] if asked.synthetic else []), *asked.unlabelled]
     with standalone(asked.output, params, inputs, asked.module, minutes=asked.minutes) as run:
-        if not run.done:
+        if not run.done or not (asked.output / "model.safetensors").exists():
             asked.train(asked, run.resolved(settings), run)
 
 

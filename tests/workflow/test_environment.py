@@ -39,6 +39,7 @@ def test_the_conda_view_is_the_lock() -> None:
 
 def test_no_tracked_file_is_data_or_names_this_machine() -> None:
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    assert files
     assert not [name for name in files if name.endswith((".nii", ".nii.gz", ".npz", ".safetensors", ".pt", ".db"))]
     texts = [path for name in files if (path := ROOT / name).suffix in {".py", ".smk", ".yaml", ".sh", ".toml", ".txt"}]
     own = Path(__file__)

@@ -10,7 +10,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.config import datasets_of, domains_of, resolve, scenarios_of
+from cmrbridge.plan.config import (
+    datasets_of,
+    domains_of,
+    labelled_domains,
+    resolve,
+    scenarios_of,
+)
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.grid import grid, run_of
 
@@ -25,6 +31,7 @@ RESULTS = f"results/{STUDY['study']}"
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
 DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"
+READY = f"{RESULTS}/data/ready"
 DATA = f"{RESULTS}/data/{{domain}}"
 MASKS = f"{RESULTS}/masks/{{source}}/seed-{{generator_seed}}"
 SYNTHESIS = f"{RESULTS}/synthesis/{{source}}/seed-{{generator_seed}}"

@@ -1,7 +1,8 @@
 """Data: any data set's files to canonical packs, one folder per domain.
 
 Needs   the folder of each data set (datasets.*.path), or nothing for the phantom
-Makes   results/{study}/phantom/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
+Makes   data/ready, for which every domain of the study must be in order: no training starts before;
+        results/{study}/phantom/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
         ingest/duplicates.csv, data/{domain}/{training.npz,images.npz,test.npz,split.csv}
 """
 
@@ -98,6 +99,23 @@ rule split_domain:
             **STUDY["domains"][wildcards.domain].get("split", {}),
             "dataset": dataset_of(wildcards.domain),
             "where": STUDY["domains"][wildcards.domain].get("where", {}),
+            "labelled": wildcards.domain in labelled_domains(STUDY),
         },
     script:
         "../scripts/split_domain.py"
+
+
+rule ready:
+    input:
+        expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
+    output:
+        READY,
+    log:
+        f"{RESULTS}/data/ready.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "cat {input} > {output} 2> {log}"

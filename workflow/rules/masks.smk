@@ -9,6 +9,7 @@ Makes   results/{study}/masks/{source}/seed-{generator_seed}/train/{model.safete
 rule train_masks:
     input:
         training=f"{RESULTS}/data/{{source}}/training.npz",
+        ready=ancient(READY),
     output:
         model=f"{MASKS}/train/model.safetensors",
         samples=f"{MASKS}/train/samples.png",
@@ -29,6 +30,7 @@ rule train_masks:
     params:
         code=code("train_masks", "cmrbridge.masks.train"),
         settings=STUDY["masks"]["train"],
+        threads=STUDY["threads"],
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/train_masks.py"

@@ -155,7 +155,9 @@ rule report:
         config_text=lambda wildcards: published(),
         reference=STUDY["comparisons"]["reference"],
         notes=lambda wildcards: STUDY["notes"],
-        access=RUNS.set_index("arm").access.to_dict(),
+        access=RUNS.groupby("arm")
+        .access.agg(lambda every: ", ".join(sorted(set(every))))
+        .to_dict(),
         domains=domains_of(STUDY),
         pictures=pictures(),
     script:

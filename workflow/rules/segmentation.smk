@@ -15,6 +15,7 @@ rule train_segmenter:
             f"{DATA}/images.npz", domain=run_at(wildcards).unlabelled
         ),
         synthetic=synthetic_pairs,
+        ready=ancient(READY),
     output:
         model=f"{SEGMENTATION}/model.safetensors",
         metrics=f"{SEGMENTATION}/metrics.jsonl",
@@ -37,6 +38,7 @@ rule train_segmenter:
             f"cmrbridge.segmentation.architectures.{wildcards.architecture}",
         ),
         settings=segmenter_settings,
+        threads=STUDY["threads"],
         seed=lambda wildcards: int(wildcards.seed),
     script:
         "../scripts/train_segmenter.py"

@@ -9,6 +9,7 @@ Makes   results/{study}/synthesis/{source}/seed-{generator_seed}/train/{model.sa
 rule train_synthesis:
     input:
         training=f"{RESULTS}/data/{{source}}/training.npz",
+        ready=ancient(READY),
     output:
         model=f"{SYNTHESIS}/train/model.safetensors",
         samples=f"{SYNTHESIS}/train/samples.png",
@@ -29,6 +30,7 @@ rule train_synthesis:
     params:
         code=code("train_synthesis", "cmrbridge.synthesis.train"),
         settings=STUDY["synthesis"]["train"],
+        threads=STUDY["threads"],
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/train_synthesis.py"

@@ -27,7 +27,8 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """where: column of subjects.csv → value or list of values; train, val: shares of the subjects, the rest is test."""
+    """where: column of subjects.csv → value or list of values; train, val: shares of the subjects, the rest is test;
+    labelled: whether its labels are needed, as those of a source or a target are."""
 
     domain: str
     dataset: str
@@ -35,6 +36,7 @@ class SplitSettings:
     train: float
     val: float
     seed: int
+    labelled: bool = True
 
 
 def split_domain(
@@ -79,10 +81,12 @@ def assign(pathologies: dict[str, str], settings: SplitSettings) -> dict[str, st
         raise InputError(
             f"domain {settings.domain}: train {settings.train} and val {settings.val}: shares of 1 at most together"
         )
+    if not pathologies and not settings.labelled:
+        return {}
     if len(pathologies) < len(shares):
         raise InputError(
             f"domain {settings.domain}: {len(pathologies)} labelled subjects cannot fill {', '.join(shares)};"
-            " widen its `where`, or set train and val to 0 or 1"
+            " widen its `where`"
         )
     digest = hashlib.sha256(f"{settings.seed}/{settings.domain}".encode()).digest()
     shuffled = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(sorted(pathologies)).tolist()

@@ -4,12 +4,15 @@ import copy
 import os
 import re
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
 
 Study = dict[str, Any]
+
+PER_FRAME = {"phase", "annotated", "image", "label", "slices", "sha256"}
 
 HOW_TO_GET = {
     "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there",
@@ -28,7 +31,17 @@ def resolve(config: Mapping[str, Any]) -> Study:
     _check_references(study)
     for name in datasets_of(study):
         study["datasets"][name] = _located(name, study["datasets"][name])
+    _check_sizes(study)
     return study
+
+
+def _check_sizes(study: Study) -> None:
+    size = study["image"]["size"]
+    for room in ("masks", "synthesis"):
+        settings = study[room]["train"]
+        step = settings["fold"] * 2 ** (len(settings["channels"]) - 1)
+        if size % step:
+            raise InputError(f"image.size {size} can't be halved as {room}.train asks: make it a multiple of {step}")
 
 
 def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> None:
@@ -46,6 +59,12 @@ def domains_of(study: Study) -> list[str]:
     for scenario in scenarios_of(study).values():
         names += [scenario["source"], *scenario["unlabelled"], *scenario["targets"]]
     return list(dict.fromkeys(names))
+
+
+def labelled_domains(study: Study) -> set[str]:
+    """Domains whose labels are needed: sources and targets."""
+    scenarios = scenarios_of(study).values()
+    return {scenario["source"] for scenario in scenarios} | {t for scenario in scenarios for t in scenario["targets"]}
 
 
 def datasets_of(study: Study) -> list[str]:
@@ -80,13 +99,19 @@ def _check_references(study: Study) -> None:
         raise InputError(f"run.scenarios: two of them have one source ({', '.join(sources)}); make a study of each")
     for key in ("baseline", "reference", "primary_arm"):
         _known(study["comparisons"][key], run["arms"], f"comparisons.{key}", "run.arms")
-    primary = study["comparisons"]["primary_target"]
+    compared = study["comparisons"]
+    _known(compared["primary_metric"], compared["metrics"], "comparisons.primary_metric", "comparisons.metrics")
+    if compared["primary_arm"] == compared["baseline"] and len(run["arms"]) > 1:
+        raise InputError(f"comparisons.primary_arm is the baseline {compared['baseline']!r}: name the arm under test")
+    primary = compared["primary_target"]
     targets = [target for scenario in scenarios_of(study).values() for target in scenario["targets"]]
     _known(primary, targets, "comparisons.primary_target", "the targets of the chosen scenarios")
 
 
 def _check_arm(name: str, study: Study) -> None:
     arm = study["arms"][name]
+    if arm["train_on"] == "target" and (arm["synthetic"] or arm["adversarial"]):
+        raise InputError(f"arms.{name}: train_on: target is the ceiling; it takes neither synthetic nor adversarial")
     _known(arm["augment"], study["augmentations"], f"arms.{name}.augment", "augmentations")
     if arm["adversarial"] is not None:
         _known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
@@ -108,6 +133,41 @@ def _check_scenario(name: str, scenario: Mapping[str, Any], study: Study) -> Non
         raise InputError(
             f"scenarios.{name}: the source {scenario['source']!r} is no unseen domain; take it out of targets"
         )
+    named = dict.fromkeys([scenario["source"], *scenario["unlabelled"], *scenario["targets"]])
+    for first, second in combinations(named, 2):
+        if not _disjoint(study["domains"][first], study["domains"][second]):
+            raise InputError(
+                f"scenarios.{name}: domains {first} and {second} may share subjects, which would leak from training "
+                "into the test; give both a `where` on one column with different values"
+            )
+    for domain in named:
+        _check_domain(domain, study)
+
+
+def _disjoint(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether no subject can be in both: another data set, or one column with other values."""
+    if one["dataset"] != other["dataset"]:
+        return True
+    here, there = one.get("where", {}), other.get("where", {})
+    return any(not set(_listed(here[column])) & set(_listed(there[column])) for column in here.keys() & there.keys())
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _check_domain(name: str, study: Study) -> None:
+    domain = study["domains"][name]
+    split = {**study["split"], **domain.get("split", {})}
+    if split["train"] + split["val"] >= 1:
+        raise InputError(f"domain {name}: train {split['train']} and val {split['val']} leave no subject for the test")
+    frames = PER_FRAME & domain.get("where", {}).keys()
+    if frames:
+        raise InputError(f"domains.{name}.where: {', '.join(frames)} is a frame's; a domain is made of whole subjects")
+    dataset = study["datasets"][domain["dataset"]]
+    scanners = _listed(domain.get("where", {}).get("scanner", []))
+    if dataset["reader"] == "phantom" and not set(scanners) <= set(dataset["scanners"]):
+        raise InputError(f"domains.{name}: datasets.{domain['dataset']}.scanners has no {', '.join(scanners)}; add it")
 
 
 def _known(name: str, catalogue: Iterable[str], key: str, where: str) -> None:

@@ -47,7 +47,8 @@ def train_spade_diffusion(
         x0, condition = to_signal(stores[0][rows]), one_hot(stores[1][rows], CLASSES)
         return diffusion_loss(lambda x, time: network(x, time, condition), x0, shares, generator), {}
 
-    shown = _spread(*labelled_slices(pack, "val"))
+    held_out = labelled_slices(pack, "val")
+    shown = _spread(*(held_out if len(held_out[0]) else (images, labels)))
 
     def inspect(step: int, average: Average | None) -> dict[str, float]:
         assert average is not None  # SpadeTraining insists on one

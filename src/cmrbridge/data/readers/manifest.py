@@ -28,6 +28,8 @@ def _frame(table: Path, row: dict[str, str], settings: IngestSettings) -> Frame:
     label = table.parent / row["label"] if row.get("label") else None
     annotated = tuple(row["annotated"].split()) if "annotated" in row else tuple(STRUCTURES)
     unknown = set(annotated) - set(STRUCTURES)
+    if row["subject"] != Path(row["subject"]).name or row["subject"] == "..":
+        raise InputError(f"{table}: subject {row['subject']!r} has to name a file of the results; rename it without /")
     if row["phase"] not in PHASES or unknown or not row["subject"]:
         wrong = f"annotates {', '.join(sorted(unknown))}" if unknown else f"has the phase {row['phase']!r}"
         raise InputError(
