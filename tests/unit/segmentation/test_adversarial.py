@@ -52,3 +52,22 @@ def test_adversary_hears_the_bottleneck_and_pushes_it_the_other_way() -> None:
         gradients.append(torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None]))
     assert gradients[0].abs().sum() > 0
     assert_close(gradients[1], 0.25 * gradients[0])
+
+
+def test_a_step_down_the_reversed_gradient_makes_the_domain_harder_to_tell() -> None:
+    torch.manual_seed(0)
+    network = architectures.build("unet2d", 32)
+    adversary = Adversary(architectures.features("unet2d", network), 256, 2, 8)
+    images, domains = torch.randn(8, 1, 32, 32) + torch.linspace(0, 3, 32), torch.arange(8) % 2
+
+    def loss() -> torch.Tensor:
+        network(images)
+        return domain_loss(adversary(1.0), domains)[0]
+
+    before = loss()
+    before.backward()
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.grad is not None:
+                weight -= 1e-3 * weight.grad / weight.grad.norm().clamp_min(1e-12)
+        assert loss() > before
