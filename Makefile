@@ -26,10 +26,10 @@ study: env
 	@$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
 
 test: env
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 prove: env
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: env
 	@$(BIN)/ruff check .
