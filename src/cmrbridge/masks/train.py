@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cmrbridge.core.anatomy import valid
@@ -14,6 +15,7 @@ from cmrbridge.core.labels import training_slices
 from cmrbridge.core.loop import Average, Report, fit
 from cmrbridge.core.pack import read_pack
 from cmrbridge.core.pictures import colour_labels, tile, write_png
+from cmrbridge.errors import InputError
 from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks, moved, to_signal
 
 SHOWN = 16  # masks of the sample sheet
@@ -31,8 +33,12 @@ def train_label_diffusion(
     device: str,
     report: Report,
 ) -> None:
-    """Train on the foreground slices of ``training``'s train split; write ``model`` and the sheet ``samples`` (PNG)."""
-    _, labels = training_slices(read_pack(training), training)
+    """Train on the possible hearts of ``training``'s train split; write ``model`` and the sheet ``samples`` (PNG).
+
+    Slices that break a rule of `core.anatomy` (a basal ring cut open, say) are left out: few as they are, the model
+    would draw them more often than they occur.
+    """
+    labels = possible_hearts(training)
     store = torch.from_numpy(labels).to(device)
     shares = signal_shares(settings.schedule).to(device)
     torch.manual_seed(seed)
@@ -60,6 +66,17 @@ def train_label_diffusion(
     assert average is not None  # as above
     about = {"kind": "label diffusion", "size": labels.shape[-1], "settings": dataclasses.asdict(settings)}
     write_model(model, network, average.values, about)
+
+
+def possible_hearts(training: Path) -> NDArray[np.uint8]:
+    """Masks (n, y, x) of the train split that keep every rule of `core.anatomy`."""
+    _, labels = training_slices(read_pack(training), training)
+    kept = labels[[valid(mask) for mask in labels]]
+    if not len(kept):
+        raise InputError(
+            f"{training}: none of {len(labels)} masks is a possible heart; look at the label codes in qc.png"
+        )
+    return kept
 
 
 def _draw_sheet(

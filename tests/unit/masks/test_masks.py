@@ -17,7 +17,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.masks import sample as sampling
 from cmrbridge.masks.model import MaskTraining, build, moved, to_signal
 from cmrbridge.masks.sample import MaskSampling, load_model, sample_masks
-from cmrbridge.masks.train import train_label_diffusion
+from cmrbridge.masks.train import possible_hearts, train_label_diffusion
 
 TINY = MaskTraining(steps=4, learning_rate=1e-3, batch=2, channels=(8, 16), fold=2, report_every=2, checkpoint_every=1)
 SIZE = 16
@@ -138,6 +138,20 @@ def test_sampling_drops_counts_and_tops_up(training: Path, monkeypatch: pytest.M
     )
     with pytest.raises(InputError, match="more steps"):
         sample_masks(settings=MaskSampling(ratio=4, batch=4), **arguments)
+
+
+def test_only_possible_hearts_are_learnt_from(training: Path) -> None:
+    pack = read_pack(training)
+    assert pack.labels is not None
+    open_ring = heart()
+    open_ring[: SIZE // 2] = 0
+    pack.labels[1] = open_ring
+    write_pack(training, pack)
+    np.testing.assert_array_equal(possible_hearts(training), heart()[None])
+    pack.labels[:] = open_ring
+    write_pack(training, pack)
+    with pytest.raises(InputError, match="none of 2 masks is a possible heart"):
+        possible_hearts(training)
 
 
 def test_sampling_repeats(training: Path) -> None:
