@@ -2,7 +2,7 @@
 
 Needs   results/{study}/data/{source}/training.npz
 Makes   results/{study}/masks/{source}/seed-{generator_seed}/train/{model.safetensors,samples.png}
-        and …/sample/{masks.npz,validity.csv,gallery.png}
+        and …/sample/{masks.npz,validity.csv,conditions.csv,gallery.png}
 """
 
 
@@ -48,6 +48,7 @@ rule sample_masks:
             caption="../report/masks.rst",
         ),
         validity=f"{MASKS}/sample/validity.csv",
+        conditions=f"{MASKS}/sample/conditions.csv",
         record=f"{MASKS}/sample/record.json",
     log:
         f"{MASKS}/sample/log.txt",

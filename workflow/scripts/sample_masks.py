@@ -11,7 +11,9 @@ with job(snakemake, torch=True) as run:
         masks=Path(snakemake.output.masks),
         gallery=Path(snakemake.output.gallery),
         validity=Path(snakemake.output.validity),
+        conditions=Path(snakemake.output.conditions),
         seed=snakemake.params.seed,
+        checkpoint=run.resume,
         device=run.device,
         report=run.report,
     )

@@ -1,4 +1,4 @@
-"""One noise schedule, one objective and the fast solvers that turn noise into samples.
+"""One noise schedule and one objective; `core.solvers` turns noise into samples.
 
 Variance-preserving diffusion x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε with T = 1000 (Ho et al. 2020), betas rescaled to zero
 signal at the last step (Lin et al. 2024, algorithm 1), so that sampling starts from what training saw and samples
@@ -8,10 +8,9 @@ not, and a small network with folded pixels cannot carry noise from its input to
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+from diffusers import DDIMScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,35 +23,12 @@ BETAS = {"cosine": "squaredcos_cap_v2", "linear": "linear"}
 Network = Callable[[Tensor, Tensor], Tensor]
 
 
-def _dpm_solver(common: dict[str, Any]) -> DPMSolverMultistepScheduler:
-    # dynamic thresholding with a ceiling of 1 is a plain clip of the estimate of x_0 to [-1, 1]
-    return DPMSolverMultistepScheduler(
-        **common, algorithm_type="dpmsolver++", solver_order=2, thresholding=True, sample_max_value=1.0
-    )
-
-
-def _ddim(common: dict[str, Any]) -> DDIMScheduler:
-    return DDIMScheduler(**common, clip_sample=True, set_alpha_to_one=True)
-
-
-SOLVERS: dict[str, Callable[[dict[str, Any]], Any]] = {"dpm-solver++": _dpm_solver, "ddim": _ddim}
-
-
-def _common(schedule: str) -> dict[str, Any]:
-    if schedule not in BETAS:
-        raise InputError(f"schedule: {schedule!r} is not one of {', '.join(BETAS)}")
-    return {
-        "num_train_timesteps": STEPS,
-        "beta_schedule": BETAS[schedule],
-        "rescale_betas_zero_snr": True,
-        "timestep_spacing": "trailing",
-        "prediction_type": "sample",
-    }
-
-
 def signal_shares(schedule: str) -> Tensor:
     """ᾱ_t, t = 0…999, falling from about 1 to 0: the share of the signal's variance that step t keeps."""
-    return DDIMScheduler(**_common(schedule)).alphas_cumprod.float().clamp(0, 1)
+    if schedule not in BETAS:
+        raise InputError(f"schedule: {schedule!r} is not one of {', '.join(BETAS)}")
+    scheduler = DDIMScheduler(num_train_timesteps=STEPS, beta_schedule=BETAS[schedule], rescale_betas_zero_snr=True)
+    return scheduler.alphas_cumprod.float().clamp(0, 1)
 
 
 def diffusion_loss(network: Network, x0: Tensor, shares: Tensor, generator: torch.Generator) -> Tensor:
@@ -70,34 +46,6 @@ def diffusion_loss(network: Network, x0: Tensor, shares: Tensor, generator: torc
     noisy = share.sqrt() * x0 + (1 - share).sqrt() * noise
     error = (network(noisy, times).float() - x0).square()
     return (error / (1 - share).clamp(min=LEAST_NOISE)).mean()
-
-
-@torch.no_grad()
-def sample(
-    network: Network,
-    shape: tuple[int, int, int, int],
-    *,
-    schedule: str,
-    solver: str,
-    calls: int,
-    generator: torch.Generator,
-    precision: str = "float32",
-) -> Tensor:
-    """Samples (batch, channel, y, x) in [-1, 1] from pure noise in ``calls`` evaluations of the network.
-
-    ``generator`` also says the device. precision: of the network alone; the solver's arithmetic is float32.
-    """
-    if solver not in SOLVERS:
-        raise InputError(f"solver: {solver!r} is not one of {', '.join(SOLVERS)}")
-    scheduler = SOLVERS[solver](_common(schedule))
-    scheduler.set_timesteps(calls)
-    device = generator.device
-    x = torch.randn(shape, generator=generator, device=device)
-    for time in scheduler.timesteps:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            estimate = network(x, torch.full((shape[0],), int(time), device=device))
-        x = scheduler.step(estimate.float(), time, x, generator=generator).prev_sample
-    return x.clamp(-1, 1)
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:

@@ -14,17 +14,22 @@ from cmrbridge.errors import InputError
 Bytes = NDArray[np.uint8]
 
 
-def labelled_slices(pack: Pack, split: str) -> tuple[Bytes, Bytes]:
-    """(images, labels), each (n, y, x), of one split's slices that show any structure.
+def labelled_rows(pack: Pack, split: str) -> NDArray[np.intp]:
+    """Rows of ``pack`` that are slices of one split and show any structure, in order.
 
     Cases in which a structure is not annotated are left out: there, unknown would be learnt as background.
     """
-    whole = [i for i, case in enumerate(pack.cases) if case.split == split and set(case.annotated) == set(STRUCTURES)]
-    chosen = pack.select(whole)
-    if chosen.labels is None:
+    if pack.labels is None:
         raise InputError("the training pack has no labels: generators need a labelled source domain")
-    rows = chosen.labels.any(axis=(1, 2))
-    return chosen.images[rows], chosen.labels[rows]
+    whole = np.array([case.split == split and set(case.annotated) == set(STRUCTURES) for case in pack.cases], bool)
+    return np.flatnonzero(whole[pack.case] & pack.labels.any(axis=(1, 2)))
+
+
+def labelled_slices(pack: Pack, split: str) -> tuple[Bytes, Bytes]:
+    """(images, labels), each (n, y, x), of `labelled_rows`."""
+    rows = labelled_rows(pack, split)
+    assert pack.labels is not None  # labelled_rows insists
+    return pack.images[rows], pack.labels[rows]
 
 
 def training_slices(pack: Pack, path: Path) -> tuple[Bytes, Bytes]:

@@ -18,7 +18,8 @@ from cmrbridge.errors import InputError
 
 @dataclass(frozen=True)
 class Case:
-    """One subject at one phase. spacing: (slice, row, column) of the canonical grid in mm; annotated: structures."""
+    """One subject at one phase. spacing: (slice, row, column) of the canonical grid in mm; annotated: structures;
+    vendor, pathology: as the data set says, empty where it does not."""
 
     dataset: str
     domain: str
@@ -28,6 +29,8 @@ class Case:
     annotated: tuple[str, ...]
     spacing: tuple[float, float, float]
     grid: Grid
+    vendor: str = ""
+    pathology: str = ""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,8 @@ def _case_pack(frame: Frame, volume: Volume, labels: NDArray[np.uint8], known: t
         annotated=known,
         spacing=(grid.spacing[2], grid.spacing_mm, grid.spacing_mm),
         grid=grid,
+        vendor=frame.vendor,
+        pathology=frame.pathology,
     )
     slices = grid.shape[2]
     return Pack(

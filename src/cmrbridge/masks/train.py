@@ -1,6 +1,7 @@
 """Train label diffusion: from noise to multi-class masks that follow the source's anatomy."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from torch import Tensor
 from cmrbridge.core.anatomy import valid
 from cmrbridge.core.checkpoint import Resume, write_model
 from cmrbridge.core.diffusion import diffusion_loss, signal_shares
-from cmrbridge.core.labels import training_slices
+from cmrbridge.core.labels import labelled_rows, training_slices
 from cmrbridge.core.loop import Average, Report, fit
 from cmrbridge.core.pack import read_pack
 from cmrbridge.core.pictures import colour_labels, tile, write_png
 from cmrbridge.errors import InputError
+from cmrbridge.masks.conditions import Codes, Vocabulary, read_conditions
 from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks, moved, to_signal
 
 SHOWN = 16  # masks of the sample sheet
@@ -38,20 +40,25 @@ def train_label_diffusion(
     Slices that break a rule of `core.anatomy` (a basal ring cut open, say) are left out: few as they are, the model
     would draw them more often than they occur.
     """
-    labels = possible_hearts(training)
-    store = torch.from_numpy(labels).to(device)
+    labels, vocabulary, codes = possible_hearts(training, settings.conditions)
+    store, asked = torch.from_numpy(labels).to(device), torch.from_numpy(codes).to(device)
     shares = signal_shares(settings.schedule).to(device)
     torch.manual_seed(seed)
-    network = build(settings).to(device)
+    network = build(settings, [len(known) for known in vocabulary.values]).to(device)
+    shown = vocabulary.draw(SHOWN, np.random.default_rng(seed)) if vocabulary.names else None
 
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         rows = torch.randint(len(store), (settings.batch,), generator=generator, device=device)
         masks = moved(store[rows], settings, generator)
-        return diffusion_loss(network, to_signal(masks), shares, generator), {}
+        if not vocabulary.names:
+            return diffusion_loss(network, to_signal(masks), shares, generator), {}
+        told = torch.rand((len(rows), 1), generator=generator, device=device) >= settings.drop
+        wanted = asked[rows] * told
+        return diffusion_loss(lambda x, t: network(x, t, wanted), to_signal(masks), shares, generator), {}
 
     def inspect(step: int, average: Average | None) -> dict[str, float]:
         assert average is not None  # MaskTraining insists on one
-        return _draw_sheet(network, average, settings, labels.shape[-1], samples, seed, device)
+        return _draw_sheet(network, average, settings, labels.shape[-1], shown, samples, seed, device)
 
     average = fit(
         loss_at,
@@ -64,27 +71,45 @@ def train_label_diffusion(
         inspect=inspect,
     )
     assert average is not None  # as above
-    about = {"kind": "label diffusion", "size": labels.shape[-1], "settings": dataclasses.asdict(settings)}
+    about = {
+        "kind": "label diffusion",
+        "size": labels.shape[-1],
+        "settings": dataclasses.asdict(settings),
+        "vocabulary": vocabulary.plain(),
+    }
     write_model(model, network, average.values, about)
 
 
-def possible_hearts(training: Path) -> NDArray[np.uint8]:
-    """Masks (n, y, x) of the train split that keep every rule of `core.anatomy`."""
-    _, labels = training_slices(read_pack(training), training)
-    kept = labels[[valid(mask) for mask in labels]]
-    if not len(kept):
+def possible_hearts(training: Path, conditions: Sequence[str]) -> tuple[NDArray[np.uint8], Vocabulary, Codes]:
+    """Masks (n, y, x) of the train split that keep every rule of `core.anatomy`, and what each is an example of."""
+    pack = read_pack(training)
+    training_slices(pack, training)  # says what is missing where there are none
+    rows = labelled_rows(pack, "train")
+    vocabulary, codes = read_conditions(pack, rows, conditions)
+    assert pack.labels is not None  # labelled_rows insists
+    labels = pack.labels[rows]
+    kept = np.array([valid(mask) for mask in labels], bool)
+    if not kept.any():
         raise InputError(
             f"{training}: none of {len(labels)} masks is a possible heart; look at the label codes in qc.png"
         )
-    return kept
+    return labels[kept], vocabulary, codes[kept]
 
 
 def _draw_sheet(
-    network: LabelDenoiser, average: Average, settings: MaskTraining, size: int, samples: Path, seed: int, device: str
+    network: LabelDenoiser,
+    average: Average,
+    settings: MaskTraining,
+    size: int,
+    shown: Codes | None,
+    samples: Path,
+    seed: int,
+    device: str,
 ) -> dict[str, float]:
     """Sample a few masks with the averaged weights, always from the same noise, and draw them."""
     generator = torch.Generator(device).manual_seed(seed)
+    codes = None if shown is None else torch.from_numpy(shown).to(device)
     with average.applied_to(network):
-        masks = draw_masks(network, SHOWN, size, settings, calls=CALLS, generator=generator)
+        masks = draw_masks(network, SHOWN, size, settings, calls=CALLS, generator=generator, codes=codes)
     write_png(samples, tile(colour_labels(masks), columns=8))
     return {"valid": float(np.mean([valid(mask) for mask in masks]))}

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmrbridge.core.anatomy import CLASSES
-from cmrbridge.core.diffusion import one_hot, sample
+from cmrbridge.core.diffusion import one_hot
 from cmrbridge.core.loop import LoopSettings
+from cmrbridge.core.solvers import sample
 from cmrbridge.errors import InputError
 
 

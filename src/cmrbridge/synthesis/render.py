@@ -24,7 +24,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ImageRendering:
-    """solver: of `core.diffusion.SOLVERS`; calls: of the network per image; batch: images at a time (another batch
+    """solver: of `core.solvers.SOLVERS`; calls: of the network per image; batch: images at a time (another batch
     gives other images)."""
 
     solver: str = "dpm-solver++"

@@ -81,11 +81,11 @@ def test_resumed_training_writes_the_same_file(training: Path) -> None:
 
 def test_the_model_file_alone_rebuilds_the_averaged_network(training: Path) -> None:
     model = train(training)
-    network, settings, size = load_model(model, "cpu")
+    trained = load_model(model, "cpu")
     tensors, _ = read_tensors(model)
-    assert size == SIZE
-    assert list(settings.channels) == [8, 16]
-    for name, value in network.named_parameters():
+    assert trained.size == SIZE
+    assert list(trained.settings.channels) == [8, 16]
+    for name, value in trained.network.named_parameters():
         assert torch.equal(value, tensors[f"average.{name}"])
 
 
@@ -114,7 +114,9 @@ def test_sampling_drops_counts_and_tops_up(training: Path, monkeypatch: pytest.M
         "masks": out / "masks.npz",
         "gallery": out / "gallery.png",
         "validity": out / "validity.csv",
+        "conditions": out / "conditions.csv",
         "seed": 0,
+        "checkpoint": None,
         "device": "cpu",
         "report": silent,
     }
@@ -147,18 +149,19 @@ def test_only_possible_hearts_are_learnt_from(training: Path) -> None:
     open_ring[: SIZE // 2] = 0
     pack.labels[1] = open_ring
     write_pack(training, pack)
-    np.testing.assert_array_equal(possible_hearts(training), heart()[None])
+    np.testing.assert_array_equal(possible_hearts(training, ())[0], heart()[None])
     pack.labels[:] = open_ring
     write_pack(training, pack)
     with pytest.raises(InputError, match="none of 2 masks is a possible heart"):
-        possible_hearts(training)
+        possible_hearts(training, ())
 
 
 def test_sampling_repeats(training: Path) -> None:
-    model, _ = train(training), None
-    network, settings, size = load_model(model, "cpu")
+    trained = load_model(train(training), "cpu")
     draws = [
-        sampling.draw_masks(network, 2, size, settings, calls=2, generator=torch.Generator().manual_seed(seed))
+        sampling.draw_masks(
+            trained.network, 2, SIZE, trained.settings, calls=2, generator=torch.Generator().manual_seed(seed)
+        )
         for seed in (1, 1, 2)
     ]
     assert draws[0].shape == (2, SIZE, SIZE)
@@ -192,7 +195,7 @@ def test_signals_are_soft_one_hot_and_give_the_mask_back() -> None:
 
 @pytest.mark.parametrize("fold", [1, 2])
 def test_network_keeps_the_shape(fold: int) -> None:
-    network = build(MaskTraining(steps=1, learning_rate=1, channels=(8, 16), fold=fold))
+    network = build(MaskTraining(steps=1, learning_rate=1, channels=(8, 16), fold=fold), ())
     x = torch.randn(2, 4, SIZE, SIZE)
     assert network(x, torch.tensor([3, 900])).shape == x.shape
 
