@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cmrbridge.core.labels import labelled_slices, training_slices, write_labels
 from cmrbridge.core.loop import Report, step_generator
 from cmrbridge.core.pack import read_pack
 from cmrbridge.core.pictures import beside, colour_labels, tile, write_png
+from cmrbridge.core.shapes import thickness_in_range, thickness_range
 from cmrbridge.errors import InputError
 from cmrbridge.masks.conditions import Codes, Vocabulary, vocabulary_from
 from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks
@@ -24,7 +25,10 @@ from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks
 SHOWN = 40  # masks on each side of the gallery
 ATTEMPTS = 3  # masks drawn for each one asked for, before the model is called too young
 
+JUDGED = RULES | {"wall_thickness": "the wall's mean thickness lies within the 0.5–99.5 percentiles of real masks"}
+
 Masks = NDArray[np.uint8]
+Judge = Callable[[Masks], dict[str, bool]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def sample_masks(
 ) -> None:
     """Write valid masks (npz), a gallery (generated left, real right), ``validity`` and ``conditions`` (csv).
 
-    A mask that breaks a rule of `core.anatomy` is counted in ``validity`` and not written. Real masks of the
+    A mask that breaks a rule of `JUDGED` is counted in ``validity`` and not written. Real masks of the
     validation split are judged too: their share, not 1, is what samples are measured by. ``conditions`` says line by
     line what each written mask was asked to be.
     """
@@ -77,10 +81,11 @@ def sample_masks(
     if trained.size != real.shape[-1]:
         raise InputError(f"{model} draws {trained.size} pixels a side, {training} holds {real.shape[-1]}: train anew")
     count = max(1, round(settings.ratio * len(pack.split("train").images)))
-    drawn, verdicts = _draw_until_enough(trained, settings, count, seed, checkpoint, device, report)
+    judge = _judge(real, pack.cases[0].spacing[-1])
+    drawn, verdicts = _draw_until_enough(trained, settings, count, judge, seed, checkpoint, device, report)
     good = np.flatnonzero([all(verdict.values()) for verdict in verdicts])[:count]
     write_labels(masks, drawn[good])
-    _write_validity(validity, verdicts, [check_mask(mask) for mask in held_out])
+    _write_validity(validity, verdicts, [judge(mask) for mask in held_out])
     batches = range(math.ceil(len(drawn) / settings.batch))
     asked = np.concatenate([_asked(trained.vocabulary, settings.batch, seed, number) for number in batches])[good]
     _write_conditions(conditions, trained.vocabulary, asked)
@@ -100,6 +105,12 @@ def load_model(model: Path, device: str) -> MaskModel:
     return MaskModel(network.to(device).eval(), settings, about["size"], vocabulary)
 
 
+def _judge(real: Masks, pixel: float) -> Judge:
+    """The rules of one mask, the wall's among them: its range is that of real training masks; pixel: mm."""
+    limits = thickness_range(real, pixel)
+    return lambda mask: check_mask(mask) | {"wall_thickness": thickness_in_range(mask, pixel, limits)}
+
+
 def _asked(vocabulary: Vocabulary, batch: int, seed: int, number: int) -> Codes:
     """What the masks of one batch are asked to be."""
     return vocabulary.draw(batch, np.random.default_rng([seed, number]))
@@ -109,6 +120,7 @@ def _draw_until_enough(
     trained: MaskModel,
     settings: MaskSampling,
     count: int,
+    judge: Judge,
     seed: int,
     checkpoint: Resume | None,
     device: str,
@@ -133,7 +145,7 @@ def _draw_until_enough(
         )
 
     def enough(part: Masks) -> bool:
-        verdicts.extend(check_mask(mask) for mask in part)
+        verdicts.extend(judge(mask) for mask in part)
         return sum(all(verdict.values()) for verdict in verdicts) >= count
 
     def tell(step: int, total: int | None = None, **values: float) -> None:
@@ -164,7 +176,7 @@ def _write_validity(path: Path, samples: Sequence[dict[str, bool]], held_out: Se
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["rule", "samples", "held_out", "n_samples", "n_held_out"])
-        for rule in [*RULES, "all"]:
+        for rule in [*JUDGED, "all"]:
             shares = [_share(rule, verdicts) for verdicts in (samples, held_out)]
             writer.writerow([rule, *shares, len(samples), len(held_out)])
 

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +33,18 @@ def predict_domains(
     batch: int,
     device: str,
     report: Report,
+    translated: dict[str, Path] | None = None,
+    ensemble: bool = False,
 ) -> None:
     """Write ``folder``/{domain}/{subject}_{phase}.nii.gz for every case of every domain's test pack.
 
     tests: domain → pack. subjects: domain → the table that names each case's image file. batch: slices at a time.
+    translated: domain → the test pack in the source's look, segmented in place of the original; with ``ensemble``
+    the probabilities of both are averaged (DDA's self-ensembling, Gao et al. 2023).
     """
     network, size = load_segmenter(model, device)
     packs = {domain: read_pack(path) for domain, path in tests.items()}
+    looks = {domain: _looks(pack, domain, tests, translated, ensemble) for domain, pack in packs.items()}
     total, done = sum(len(pack.cases) for pack in packs.values()), 0
     for domain, pack in packs.items():
         if pack.images.shape[1:] != (size, size):
@@ -46,11 +52,23 @@ def predict_domains(
         images = image_paths(subjects[domain])
         (folder / domain).mkdir(parents=True, exist_ok=True)
         for index, case in enumerate(pack.cases):
-            labels = segment_case(network, pack, index, batch, device)
+            labels = segment_case(network, looks[domain], index, batch, device)
             source = _source(images, case, subjects[domain])
             write_like(labels, source, folder / domain / f"{case.subject}_{case.phase}.nii.gz")
             done += 1
             report(done, total)
+
+
+def _looks(
+    pack: Pack, domain: str, tests: dict[str, Path], translated: dict[str, Path] | None, ensemble: bool
+) -> list[Pack]:
+    """The packs of equal slices whose probabilities are averaged: the original, its translation, or both."""
+    if not translated:
+        return [pack]
+    other = read_pack(translated[domain])
+    if other.cases != pack.cases or not np.array_equal(other.case, pack.case):
+        raise InputError(f"{translated[domain]}: holds other cases than {tests[domain]}; delete it and run again")
+    return [pack, other] if ensemble else [other]
 
 
 def load_segmenter(model: Path, device: str) -> tuple[nn.Module, int]:
@@ -70,11 +88,16 @@ def probabilities(network: nn.Module, images: Tensor, batch: int) -> Tensor:
     return torch.cat([torch.softmax(network(standardise(unit(part))).float(), dim=1) for part in images.split(batch)])
 
 
-def segment_case(network: nn.Module, pack: Pack, index: int, batch: int, device: str) -> NDArray[np.uint8]:
-    """Labels (x, y, slice) of one case on its file's grid; slices that the pack leaves out are background."""
+def segment_case(network: nn.Module, looks: Sequence[Pack], index: int, batch: int, device: str) -> NDArray[np.uint8]:
+    """Labels (x, y, slice) of one case on its file's grid; slices that the pack leaves out are background.
+
+    looks: packs that show the same slices; their probabilities are averaged.
+    """
+    pack = looks[0]
     rows = np.flatnonzero(pack.case == index)
     grid = pack.cases[index].grid
-    found = probabilities(network, torch.from_numpy(pack.images[rows]).to(device), batch)
+    stacks = [torch.from_numpy(look.images[rows]).to(device) for look in looks]
+    found = torch.stack([probabilities(network, stack, batch) for stack in stacks]).mean(0)
     whole = np.zeros((grid.shape[2], CLASSES, grid.size, grid.size), np.float32)
     whole[:, 0] = 1
     whole[pack.position[rows]] = found.cpu().numpy()

@@ -26,13 +26,15 @@ VALIDATION_BATCH = 64
 @dataclass(frozen=True)
 class SegmenterSettings:
     """architecture: a name of `architectures`. batch: labelled slices a step; under DANN as many unlabelled ones join.
-    ratio: synthetic pairs per real training slice. adversarial: None trains without a domain classifier."""
+    ratio: synthetic pairs per real training slice. keep_real: whether real slices stay in training beside translated
+    ones. adversarial: None trains without a domain classifier."""
 
     architecture: str
     loop: LoopSettings
     batch: int
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     ratio: float = 0.0
+    keep_real: bool = True
     adversarial: DannSettings | None = None
 
 
@@ -77,13 +79,16 @@ def train_segmenter(
     checkpoint: Resume | None,
     device: str,
     report: Report,
+    translated: Path | None = None,
 ) -> None:
     """Train on the "train" cases of the ``training`` packs and write the last weights to ``model`` (safetensors).
 
-    synthetic: pack of synthetic pairs, used where ``ratio`` > 0. unlabelled: packs of images, one further
+    synthetic: pack of synthetic pairs, used where ``ratio`` > 0. translated: a training pack whose images were
+    translated and whose labels are the real ones; its "train" cases join, or without ``keep_real`` replace, the real
+    ones (Wong 2025, domain generalisation). unlabelled: packs of images, one further
     domain each, used under DANN. The "val" cases are scored every ``inspect_every`` steps and choose nothing.
     """
-    train, validation = read_training(settings, training, synthetic, device)
+    train, validation = read_training(settings, training, synthetic, translated, device)
     others = [read_images(path, train.size, device) for path in unlabelled] if settings.adversarial else []
     if settings.adversarial and not others:
         raise InputError("adversarial training needs images of another domain: name unlabelled domains in the scenario")
@@ -104,9 +109,13 @@ def train_segmenter(
 
 
 def read_training(
-    settings: SegmenterSettings, training: Sequence[Path], synthetic: Path | None, device: str
+    settings: SegmenterSettings,
+    training: Sequence[Path],
+    synthetic: Path | None,
+    translated: Path | None,
+    device: str,
 ) -> tuple[Slices, Slices | None]:
-    """(slices to learn from, the synthetic ones last; slices to validate on, or None) on the device."""
+    """(slices to learn from, the synthetic ones last; real slices to validate on, or None) on the device."""
     packs = [read_labelled(path) for path in training]
     real = [pack.split("train") for pack in packs]
     count = sum(len(pack.images) for pack in real)
@@ -114,6 +123,10 @@ def read_training(
         raise InputError(
             f"{', '.join(map(str, training))}: no slices in split train; raise the share of training subjects"
         )
+    if translated is not None:
+        real = [*(real if settings.keep_real else []), read_labelled(translated).split("train")]
+    elif not settings.keep_real:
+        raise InputError("keep_real is false and no translated images are given: name the arm's translation")
     wanted = round(settings.ratio * count)
     if wanted and synthetic is None:
         raise InputError("ratio is above 0 and no synthetic pairs are given: name the arm's generator")

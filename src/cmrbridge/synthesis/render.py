@@ -5,31 +5,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from cmrbridge.core.anatomy import STRUCTURES
-from cmrbridge.core.checkpoint import load_weights, read_tensors
-from cmrbridge.core.labels import read_labels, training_slices
+from cmrbridge.core.checkpoint import Resume
+from cmrbridge.core.generation import in_batches
+from cmrbridge.core.labels import labelled_slices, read_labels, training_slices
 from cmrbridge.core.loop import Report, step_generator
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.core.pictures import beside, colour_labels, grey, tile, write_png
 from cmrbridge.errors import InputError
-from cmrbridge.synthesis.model import SpadeTraining, build, draw_images
+from cmrbridge.synthesis.model import Bytes, Model, draw_images, load_model
+from cmrbridge.synthesis.train import vendors_of
 
 SHOWN = 24  # masks in the gallery, in two blocks
-
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class ImageRendering:
     """solver: of `core.solvers.SOLVERS`; calls: of the network per image; batch: images at a time (another batch
-    gives other images)."""
+    gives other images); guidance: weight of the mask, 1 for none beyond the model's own (other weights cost twice the
+    work and want a model that was trained with ``drop``; Wang et al. 2022 take 1.5)."""
 
     solver: str = "dpm-solver++"
     calls: int = 20
     batch: int = 32
+    guidance: float = 1.0
 
 
 def render_images(
@@ -43,39 +45,95 @@ def render_images(
     seed: int,
     device: str,
     report: Report,
+    checkpoint: Resume | None = None,
 ) -> None:
-    """Write ``images``, a pack of one case, and ``gallery``: mask, image, nearest real mask, its real image."""
+    """Write ``images``, a pack of one case a vendor, and ``gallery``: mask, image, nearest real mask, its real image.
+
+    Each image takes the look of a vendor drawn from the real slices, where the model knows several.
+    """
     pack = read_pack(training)
+    real = training_slices(pack, training)
     labels = read_labels(masks)
-    network, trained, size = load_model(model, device)
-    if labels.shape[1:] != (size, size):
-        raise InputError(f"{masks}: masks are {labels.shape[1:]}, {model} draws {size}×{size}: sample them anew")
-    parts = []
-    for start in range(0, len(labels), settings.batch):
-        chosen = labels[start : start + settings.batch]
-        generator = step_generator(seed, start, device)
-        parts.append(
-            draw_images(network, chosen, trained, calls=settings.calls, generator=generator, solver=settings.solver)
+    trained = load_model(model, device)
+    names = vendors_of(pack, "train")
+    looks = np.random.default_rng(seed).choice(names, size=len(labels)).tolist()
+    kinds = [("train", vendor) for vendor in looks]
+    drawn = _draw(settings, trained, model, labels, [vendor for _, vendor in kinds], seed, checkpoint, device, report)
+    write_pack(images, _as_pack(drawn, labels, kinds, pack.cases[0]))
+    _draw_gallery(gallery, drawn, labels, *real)
+
+
+def render_references(
+    *,
+    settings: ImageRendering,
+    training: Path,
+    model: Path,
+    images: Path,
+    seed: int,
+    checkpoint: Resume | None,
+    device: str,
+    report: Report,
+) -> None:
+    """Write a pack of images rendered from the real masks, each in its own vendor's look, to hold beside the real ones.
+
+    The slices are `labelled_slices` of the train split, then those of the validation split; one case a split (and
+    vendor).
+    """
+    pack = read_pack(training)
+    trained = load_model(model, device)
+    splits = ["train", "val"]
+    labels = np.concatenate([labelled_slices(pack, split)[1] for split in splits])
+    kinds = [(split, vendor) for split in splits for vendor in vendors_of(pack, split)]
+    drawn = _draw(settings, trained, model, labels, [vendor for _, vendor in kinds], seed, checkpoint, device, report)
+    write_pack(images, _as_pack(drawn, labels, kinds, pack.cases[0]))
+
+
+def _draw(
+    settings: ImageRendering,
+    trained: Model,
+    path: Path,
+    labels: Bytes,
+    vendors: list[str],
+    seed: int,
+    checkpoint: Resume | None,
+    device: str,
+    report: Report,
+) -> Bytes:
+    """Images (n, y, x) of ``labels`` (n, y, x) in the look of ``vendors``, batch after batch."""
+    if labels.shape[1:] != (trained.size, trained.size):
+        raise InputError(
+            f"masks are {labels.shape[1:]}, {path} draws {trained.size}×{trained.size}: sample the masks anew"
         )
-        report(start + len(chosen), len(labels))
-    drawn = np.concatenate(parts)
-    write_pack(images, _as_pack(drawn, labels, pack.cases[0]))
-    _draw_gallery(gallery, drawn, labels, *training_slices(pack, training))
+    if settings.guidance != 1 and not trained.settings.drop:
+        raise InputError(
+            f"guidance: {settings.guidance} needs a model that has seen images without masks: {path} was trained with "
+            "drop: 0; train with drop: 0.1 or set guidance: 1"
+        )
+    unknown = sorted(set(vendors) - set(trained.vendors)) if trained.vendors else []
+    if unknown:
+        raise InputError(f"{path}: knows no vendor {', '.join(unknown)}, only {', '.join(trained.vendors)}")
+    domain = torch.tensor([trained.vendors.index(name) for name in vendors]) if trained.vendors else None
+
+    def draw(start: int, stop: int) -> Bytes:
+        return draw_images(
+            trained.network,
+            labels[start:stop],
+            trained.settings,
+            calls=settings.calls,
+            generator=step_generator(seed, start, device),
+            solver=settings.solver,
+            guidance=settings.guidance,
+            domain=None if domain is None else domain[start:stop],
+        )
+
+    return in_batches(draw, len(labels), settings.batch, resume=checkpoint, report=report)
 
 
-def load_model(model: Path, device: str) -> tuple[nn.Module, SpadeTraining, int]:
-    """(network on averaged weights, its settings, side of its images in pixels) from the model file alone."""
-    tensors, about = read_tensors(model)
-    if about.get("kind") != "SPADE diffusion":
-        raise InputError(f"{model}: holds {about.get('kind')}, not a SPADE diffusion model")
-    settings = SpadeTraining(**about["settings"])
-    network = build(settings)
-    load_weights(tensors, network)
-    return network.to(device).eval(), settings, about["size"]
+def _as_pack(images: Bytes, labels: Bytes, kinds: list[tuple[str, str]], like: Case) -> Pack:
+    """Images and masks (n, y, x) of ``kinds`` (split, vendor) as slices of synthetic cases, one for each kind.
 
-
-def _as_pack(images: Bytes, labels: Bytes, like: Case) -> Pack:
-    """Images and masks (n, y, x) as the slices of one synthetic training case, on the grid of the real one ``like``."""
+    The grid is that of the real case ``like``.
+    """
     count, size, _ = images.shape
     middle = (size - 1) / 2
     grid = dataclasses.replace(
@@ -87,17 +145,23 @@ def _as_pack(images: Bytes, labels: Bytes, like: Case) -> Pack:
         flip_columns=False,
         centre=(middle, middle),
     )
-    case = Case(
-        dataset="synthetic",
-        domain=like.domain,
-        subject="synthetic",
-        phase="",
-        split="train",
-        annotated=tuple(STRUCTURES),
-        spacing=like.spacing,
-        grid=grid,
+    met = list(dict.fromkeys(kinds))
+    cases = tuple(
+        Case(
+            dataset="synthetic",
+            domain=like.domain,
+            subject="-".join(filter(None, ["synthetic", "" if split == "train" else split, vendor])),
+            phase="",
+            split=split,
+            annotated=tuple(STRUCTURES),
+            spacing=like.spacing,
+            grid=grid,
+            vendor=vendor,
+        )
+        for split, vendor in met
     )
-    return Pack(images, labels, np.zeros(count, np.int32), np.arange(count, dtype=np.int32), (case,))
+    case = np.array([met.index(kind) for kind in kinds], np.int32)
+    return Pack(images, labels, case, np.arange(count, dtype=np.int32), cases)
 
 
 def nearest(labels: Bytes, real: Bytes) -> NDArray[np.int64]:

@@ -16,10 +16,11 @@ GRID = Grid((8, 8, 6), (1, 1, 8), False, False, False, (3.5, 3.5), 8, 1.0)
 
 
 def cone(widths: list[int], case: int = 0) -> np.ndarray:
-    """Slices (n, 8, 8) with a square myocardium of these widths."""
+    """Slices (n, 8, 8) with a square heart of these widths."""
     labels = np.zeros((len(widths), 8, 8), np.uint8)
     for mask, width in zip(labels, widths):
         mask[:width, :width] = 2
+        mask[1 : width - 1, 1 : width - 1] = 1
     return labels
 
 
@@ -82,7 +83,7 @@ def test_guidance_of_one_is_the_condition_and_of_two_goes_as_far_again() -> None
         torch.testing.assert_close(guided(network, codes, 2.0)(x, time), 2 * asked - free, atol=1e-5, rtol=0)
 
 
-def test_a_conditional_training_samples_what_it_says(tmp_path: Path) -> None:
+def test_a_conditional_training_samples_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trained with conditions, sampled with guidance, each mask's wish written down."""
     import csv
 
@@ -105,23 +106,20 @@ def test_a_conditional_training_samples_what_it_says(tmp_path: Path) -> None:
     )
     trained = load_model(tmp_path / "model.safetensors", "cpu")
     assert trained.vocabulary.names == ("level", "phase")
-    patch = pytest.MonkeyPatch()
-    patch.setattr(sampling, "check_mask", lambda mask: dict.fromkeys(sampling.RULES, True))
-    with patch.context():
-        sampling.sample_masks(
-            settings=MaskSampling(ratio=1.0, calls=2, batch=4, guidance=2.0),
-            training=tmp_path / "training.npz",
-            model=tmp_path / "model.safetensors",
-            masks=tmp_path / "masks.npz",
-            gallery=tmp_path / "gallery.png",
-            validity=tmp_path / "validity.csv",
-            conditions=tmp_path / "conditions.csv",
-            seed=0,
-            checkpoint=None,
-            device="cpu",
-            report=lambda step, total=None, **values: None,
-        )
-    patch.undo()
+    monkeypatch.setattr(sampling, "_judge", lambda real, pixel: lambda mask: dict.fromkeys(sampling.JUDGED, True))
+    sampling.sample_masks(
+        settings=MaskSampling(ratio=1.0, calls=2, batch=4, guidance=2.0),
+        training=tmp_path / "training.npz",
+        model=tmp_path / "model.safetensors",
+        masks=tmp_path / "masks.npz",
+        gallery=tmp_path / "gallery.png",
+        validity=tmp_path / "validity.csv",
+        conditions=tmp_path / "conditions.csv",
+        seed=0,
+        checkpoint=None,
+        device="cpu",
+        report=lambda step, total=None, **values: None,
+    )
     rows = list(csv.DictReader((tmp_path / "conditions.csv").open()))
     assert [row["mask"] for row in rows] == [str(i) for i in range(6)]
     assert {row["phase"] for row in rows} == {"ED", "ES"}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from cmrbridge.core.anatomy import RULES, check_mask
+from cmrbridge.core.anatomy import check_mask
 from cmrbridge.core.checkpoint import Paused, Resume, read_tensors
 from cmrbridge.core.geometry import Grid
 from cmrbridge.core.labels import labelled_slices, read_labels, write_labels
@@ -126,7 +126,7 @@ def test_sampling_drops_counts_and_tops_up(training: Path, monkeypatch: pytest.M
     assert len(masks) == 5
     assert all(all(check_mask(mask).values()) for mask in masks)
     rows = {row["rule"]: row for row in csv.DictReader((out / "validity.csv").open())}
-    assert list(rows) == [*RULES, "all"]
+    assert list(rows) == [*sampling.JUDGED, "all"]
     assert rows["all"] == {
         "rule": "all",
         "samples": "0.5000",
@@ -140,6 +140,15 @@ def test_sampling_drops_counts_and_tops_up(training: Path, monkeypatch: pytest.M
     )
     with pytest.raises(InputError, match="more steps"):
         sample_masks(settings=MaskSampling(ratio=4, batch=4), **arguments)
+
+
+def test_a_wall_thicker_than_any_real_one_is_no_possible_heart(training: Path) -> None:
+    _, real = labelled_slices(read_pack(training), "train")
+    judge = sampling._judge(np.concatenate([real, real]), 1.0)
+    assert all(judge(heart()).values())
+    thick = np.where((heart() == 1) & (np.hypot(*(np.mgrid[:SIZE, :SIZE] - SIZE / 2)) > 1), 2, heart())
+    verdict = judge(thick.astype(np.uint8))
+    assert [rule for rule, kept in verdict.items() if not kept] == ["wall_thickness"]
 
 
 def test_only_possible_hearts_are_learnt_from(training: Path) -> None:

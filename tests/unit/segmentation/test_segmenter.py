@@ -1,5 +1,6 @@
 """Training on tiny packs: it learns, repeats, resumes bit for bit, mixes and confuses; predictions go home."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import torch
 
 from cmrbridge.core.checkpoint import Paused, Resume, read_tensors
 from cmrbridge.core.geometry import Grid
+from cmrbridge.core.labels import read_labels
 from cmrbridge.core.pack import Case, Pack, write_pack
 from cmrbridge.errors import InputError
+from cmrbridge.segmentation.label import label_candidates, label_generated
 from cmrbridge.segmentation.predict import predict_domains, segment_case, write_like
 from cmrbridge.segmentation.slices import gather
 from cmrbridge.segmentation.train import build_trainee, read_training, settings_from, train_segmenter
@@ -124,7 +127,7 @@ class Oracle(torch.nn.Module):
 def test_slices_return_to_their_place_in_the_file() -> None:
     pack = tiny_pack(cases=2)
     pack.position[3:] = [3, 0, 1]
-    labels = segment_case(Oracle(pack.labels[3:]), pack, 1, 2, "cpu")
+    labels = segment_case(Oracle(pack.labels[3:]), [pack], 1, 2, "cpu")
     assert labels.shape == (40, 48, 4)
     assert labels[..., 2].max() == 0  # left out of the pack
     upright = labels.transpose(2, 1, 0)[:, ::-1]  # the grid's transpose and flip; the pixel size is the file's own
@@ -191,10 +194,94 @@ def test_synthetic_pairs_are_counted_against_real_training_slices(tmp_path: Path
     write_pack(tmp_path / "training.npz", tiny_pack())  # 9 slices to train on, 3 to validate
     write_pack(tmp_path / "pairs.npz", tiny_pack(cases=2, split=""))
     settings = settings_from(plain(1, ratio=0.5))
-    slices, validation = read_training(settings, [tmp_path / "training.npz"], tmp_path / "pairs.npz", "cpu")
+    slices, validation = read_training(settings, [tmp_path / "training.npz"], tmp_path / "pairs.npz", None, "cpu")
     assert (len(slices), len(validation)) == (9 + 4, 3)
+    settings = settings_from(plain(1, ratio=1.0))
     with pytest.raises(InputError, match=r"holds 6 synthetic pairs and the arm wants 9"):
-        read_training(settings_from(plain(1, ratio=1.0)), [tmp_path / "training.npz"], tmp_path / "pairs.npz", "cpu")
+        read_training(settings, [tmp_path / "training.npz"], tmp_path / "pairs.npz", None, "cpu")
+
+
+@pytest.mark.parametrize(("keep_real", "count"), [(True, 18), (False, 9)])
+def test_translated_images_join_or_replace_the_real_ones(tmp_path: Path, keep_real: bool, count: int) -> None:
+    pack = tiny_pack()
+    write_pack(tmp_path / "training.npz", pack)
+    looks = dataclasses.replace(pack, images=255 - pack.images)
+    write_pack(tmp_path / "translated.npz", looks)
+    settings, real = settings_from(plain(1, keep_real=keep_real)), [tmp_path / "training.npz"]
+    slices, validation = read_training(settings, real, None, tmp_path / "translated.npz", "cpu")
+    assert len(slices) == count
+    np.testing.assert_array_equal(slices.images[-9:], looks.split("train").images)
+    np.testing.assert_array_equal(slices.labels[-9:], pack.split("train").labels)
+    assert validation is not None
+    np.testing.assert_array_equal(validation.images, pack.split("val").images)  # always the real ones
+    if not keep_real:
+        with pytest.raises(InputError, match="translation"):
+            read_training(settings, real, None, None, "cpu")
+
+
+class Bright(torch.nn.Module):
+    """Sure of the LV where its one channel is bright, of the RV where it is dark, twice as sure there."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        nothing = torch.zeros_like(images)
+        return torch.cat([nothing, images, nothing, -2 * images], dim=1)
+
+
+def test_an_ensemble_averages_the_probabilities_of_both_looks() -> None:
+    """Where the two looks disagree, the surer one wins: dark in one, bright in the other gives RV, never a vote."""
+    pack = tiny_pack(cases=1)
+    other = dataclasses.replace(pack, images=255 - pack.images)
+    both = segment_case(Bright(), [pack, other], 0, 2, "cpu")
+    swapped = segment_case(Bright(), [other, pack], 0, 2, "cpu")
+    np.testing.assert_array_equal(both, swapped)
+    assert not np.array_equal(both, segment_case(Bright(), [pack], 0, 2, "cpu"))
+    np.testing.assert_array_equal(
+        segment_case(Bright(), [pack, pack], 0, 2, "cpu"), segment_case(Bright(), [pack], 0, 2, "cpu")
+    )
+
+
+def test_a_translated_pack_of_other_cases_is_refused(tmp_path: Path) -> None:
+    train(tmp_path, plain(1))
+    write_pack(tmp_path / "test.npz", tiny_pack(cases=2))
+    write_pack(tmp_path / "other.npz", tiny_pack(cases=3))
+    with pytest.raises(InputError, match=r"other\.npz: holds other cases"):
+        predict_domains(
+            model=tmp_path / "model.safetensors",
+            tests={"toy": tmp_path / "test.npz"},
+            translated={"toy": tmp_path / "other.npz"},
+            subjects={"toy": tmp_path / "subjects.csv"},
+            folder=tmp_path / "out",
+            batch=4,
+            device="cpu",
+            report=Heard(),
+        )
+
+
+def test_a_frozen_segmenter_labels_generated_and_held_out_slices(tmp_path: Path) -> None:
+    train(tmp_path, plain(2))
+    write_pack(tmp_path / "images.npz", tiny_pack(cases=2))
+    label_generated(
+        model=tmp_path / "model.safetensors",
+        training=tmp_path / "training.npz",
+        synthetic=tmp_path / "images.npz",
+        predicted=tmp_path / "predicted.npz",
+        batch=4,
+        device="cpu",
+        report=Heard(),
+    )
+    with np.load(tmp_path / "predicted.npz") as found:
+        assert found["synthetic"].shape == (6, SIZE, SIZE)
+        assert found["held_out"].shape == (3, SIZE, SIZE)
+    label_candidates(
+        model=tmp_path / "model.safetensors",
+        candidates=tmp_path / "images.npz",
+        predicted=tmp_path / "labels.npz",
+        batch=4,
+        device="cpu",
+        report=Heard(),
+    )
+    with np.load(tmp_path / "predicted.npz") as found:
+        np.testing.assert_array_equal(read_labels(tmp_path / "labels.npz"), found["synthetic"])
 
 
 def test_two_training_packs_are_one_and_unknown_structures_stay_unknown() -> None:

@@ -12,8 +12,9 @@ from cmrbridge.core.geometry import Grid
 from cmrbridge.core.labels import write_labels
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
-from cmrbridge.synthesis.model import SpadeTraining, build, to_signal
-from cmrbridge.synthesis.render import ImageRendering, load_model, nearest, render_images
+from cmrbridge.synthesis.model import SpadeTraining, build, load_model, to_signal
+from cmrbridge.synthesis.network import SpadeUNet
+from cmrbridge.synthesis.render import ImageRendering, nearest, render_images
 from cmrbridge.synthesis.train import train_spade_diffusion
 
 SIZE = 16
@@ -75,10 +76,10 @@ def test_resumed_training_writes_the_same_file(training: Path) -> None:
 
 def test_the_model_file_alone_rebuilds_the_averaged_network(training: Path) -> None:
     model = train(training)
-    network, _, size = load_model(model, "cpu")
+    trained = load_model(model, "cpu")
     tensors, _ = read_tensors(model)
-    assert size == SIZE
-    for name, value in network.named_parameters():
+    assert (trained.size, trained.vendors) == (SIZE, ())
+    for name, value in trained.network.named_parameters():
         assert torch.equal(value, tensors[f"average.{name}"])
 
 
@@ -117,7 +118,7 @@ def test_one_image_for_each_mask(training: Path) -> None:
 def test_masks_of_another_size_are_refused(training: Path) -> None:
     masks = training.with_name("masks.npz")
     write_labels(masks, squares()[:, :8, :8])
-    with pytest.raises(InputError, match=r"masks\.npz.*\(8, 8\)"):
+    with pytest.raises(InputError, match=r"masks are \(8, 8\), .*draws 16×16"):
         render(training, train(training), masks)
 
 
@@ -130,32 +131,36 @@ def test_a_model_of_another_kind_is_refused(training: Path) -> None:
         load_model(other, "cpu")
 
 
-def test_the_mask_reaches_the_output_and_only_through_the_decoder() -> None:
+def shaken() -> SpadeUNet:
+    """A network whose zero weights are no longer zero."""
     torch.manual_seed(0)
     network = build(TINY).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+def test_the_mask_reaches_the_output_and_only_through_the_decoder() -> None:
+    network = shaken()
     x, time = torch.randn(1, 1, SIZE, SIZE), torch.tensor([500])
     seen = []
-    network.net.middle_block.register_forward_hook(lambda *inputs: seen.append(inputs[2]))
+    network.attention.register_forward_hook(lambda *inputs: seen.append(inputs[2]))
     one, other = (torch.zeros(1, 4, SIZE, SIZE).index_fill(1, torch.tensor([c]), 1.0) for c in (0, 3))
-    assert not torch.equal(network(x, time, one), network(x, time, other))
+    first, second = (network(x, time, network.condition(mask)) for mask in (one, other))
+    assert not torch.equal(first, second)
     assert torch.equal(seen[0], seen[1])
 
 
 def test_every_mask_pixel_counts_when_folded() -> None:
-    """A structure of one pixel, which a mask halved by nearest neighbour could lose, changes the velocity."""
-    torch.manual_seed(0)
-    network = build(TINY).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
+    """A structure of one pixel, which a mask halved by nearest neighbour could lose, changes the estimate."""
+    network = shaken()
     x, time, empty = torch.zeros(1, 1, SIZE, SIZE), torch.tensor([500]), torch.zeros(1, 4, SIZE, SIZE)
+    without = network(x, time, network.condition(empty))
     for y, column in ((4, 4), (4, 5), (5, 4), (5, 5)):
         dot = empty.clone()
         dot[0, 1, y, column] = 1
-        assert not torch.equal(network(x, time, dot), network(x, time, empty))
+        assert not torch.equal(network(x, time, network.condition(dot)), without)
 
 
 def test_images_span_minus_one_to_one() -> None:
