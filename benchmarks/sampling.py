@@ -3,7 +3,7 @@
     python benchmarks/sampling.py [--json FILE] [--full] [--quality N --model FILE --training PACK]
 
 Speed does not depend on the weights: networks are fresh, masks come from the phantom. One run draws 32 images.
-MONAI: SPADEDiffusionInferer, its own network of equal parameters, DDPM of 1000 steps; of these the first --part are
+MONAI: DiffusionInferer, its own network of equal parameters, DDPM of 1000 steps; of these the first --part are
 timed and the time scaled up, unless --full asks for all. diffusers: a plain loop over DPMSolverMultistepScheduler,
 our network, as many calls; from equal times our solver draws the same (tests/unit/core/test_solvers.py).
 Quality, apart and for a trained model: kernel distance to held-out real images (with a 95 % interval) of N images
@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from common import MonaiSpade, Row, interleaved, options, parameters, phantom_slices, publish, thread_counts
 from diffusers import DPMSolverMultistepScheduler
-from monai.inferers import SPADEDiffusionInferer
+from monai.inferers import DiffusionInferer
 from monai.networks.schedulers import DDPMScheduler
 from spade import FOLD, MONAIS, OURS
 from torch import Tensor
@@ -40,7 +40,7 @@ def by_monai(network: MonaiSpade, mask: Tensor, steps: int, precision: str) -> C
     """The first ``steps`` of MONAI's DDPM; folded pixels go in and come out, as its inferer wants the bare network."""
     scheduler = DDPMScheduler(num_train_timesteps=STEPS, schedule="cosine", prediction_type="sample")
     scheduler.timesteps = scheduler.timesteps[:steps]
-    inferer = SPADEDiffusionInferer(scheduler)
+    inferer = DiffusionInferer(scheduler)
     size, fold = mask.shape[-1], network.fold
 
     def draw() -> Tensor:

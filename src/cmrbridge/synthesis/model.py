@@ -56,6 +56,8 @@ class SpadeTraining(LoopSettings):
             )
         if not 0 <= self.drop < 1:
             raise InputError(f"drop: {self.drop} must be at least 0 and below 1: it is the share of masks left out")
+        if not 0 <= self.moves <= 1:
+            raise InputError(f"moves: {self.moves} must lie between 0 and 1: it is a chance")
         if any(channels % GROUPS for channels in (*self.channels, self.spade_channels)):
             raise InputError(f"channels: {list(self.channels)} and spade_channels must be multiples of {GROUPS}")
         if list(self.keep) != sorted({step for step in self.keep if 0 < step <= self.steps}):
