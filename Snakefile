@@ -26,6 +26,9 @@ include: "workflow/rules/inputs.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/translation.smk"
+include: "workflow/rules/fidelity.smk"
+include: "workflow/rules/privacy.smk"
 include: "workflow/rules/segmentation.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/paper.smk"
@@ -41,3 +44,4 @@ rule all:
     input:
         f"{PAPER}/report.html",
         f"{TRACKING}/runs.csv",
+        expand(every_set(f"{EXPORT}/{{{{form}}}}"), form=STUDY["export"]),

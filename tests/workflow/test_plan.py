@@ -1,6 +1,7 @@
 """The Snakefile as a user meets it before any job: errors that name the key, and a parse that stays light."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,13 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("comparisons: {primary_arm: classic}", ["primary_arm"]),
         ("arms: {dann: {train_on: target}}", ["dann", "ceiling"]),
         ("comparisons: {primary_target: mars}", ["mars", "primary_target"]),
+        ("arms: {dg: {translated: {method: gan}}}", ["gan", "translation.methods"]),
+        ("arms: {synthetic: {synthetic: {step: 7}}}", ["7", "synthesis.train.keep"]),
+        ("synthesis: {train: {channels: [64, 128, 192, 256, 320]}}\nimage: {size: 96}", ["96", "synthesis.train"]),
+        ("translation: {train: {channels: [16, 16, 16, 16, 16, 16, 16]}}", ["64", "translation.train"]),
+        ("judge: dann", ["judge", "dann"]),
+        ("export: [png]\ndatasets: {phantom: {licence: ''}}", ["licence", "datasets.phantom"]),
+        ("privacy: {false_alarms: 0}", ["false_alarms"]),
     ],
 )
 def test_a_wrong_config_is_refused_and_names_what_is_wrong(tmp_path: Path, overlay: str, words: list[str]) -> None:
@@ -54,6 +62,27 @@ def test_a_wrong_config_is_refused_and_names_what_is_wrong(tmp_path: Path, overl
     assert result.returncode != 0
     assert all(word in result.stderr + result.stdout for word in words), result.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_ratio_of_zero_is_the_arm_without_generated_pairs(tmp_path: Path) -> None:
+    overlay = "arms: {synthetic: {synthetic: {ratio: 0}}}\nrun: {arms: [real, classic, synthetic], seeds: [0]}"
+    result = plan(tmp_path, overlay)
+    assert result.returncode == 0, result.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, flags=re.MULTILINE))
+    assert (jobs["train_segmenter"], jobs["predict"]) == ("2", "3")
+    assert not {"train_masks", "train_synthesis", "render_images"} & jobs.keys()
+
+
+def test_an_arm_can_ask_for_the_generator_as_it_was(tmp_path: Path) -> None:
+    overlay = """
+synthesis: {train: {keep: [100, 200]}}
+arms: {early: {augment: classic, synthetic: {generator: spade, ratio: 1, step: 200}}}
+run: {arms: [real, classic, synthetic, early], seeds: [0]}
+"""
+    result = plan(tmp_path, overlay)
+    assert result.returncode == 0, result.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, flags=re.MULTILINE))
+    assert (jobs["train_synthesis"], jobs["render_images"], jobs["measure_generators"]) == ("1", "2", "2")
 
 
 def test_a_missing_data_folder_names_the_path_and_how_to_get_the_data(tmp_path: Path) -> None:

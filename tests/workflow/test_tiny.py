@@ -1,5 +1,6 @@
 """Every rule for real on a tiny study, then what a second run does: nothing, or exactly what a change asks for."""
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ PARTS = ["Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tes
 
 def snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the copy of the project at ``project`` with its own library code."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", "tests/tiny.yaml", "--cores", "1", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--configfile", "tests/tiny.yaml", "--cores", "2", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(project / "src"), "OMP_NUM_THREADS": "1"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
@@ -61,16 +62,20 @@ def edited(project: Path) -> Iterator[Path]:
 def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) -> None:
     results = project / "results" / "tiny"
     cases = pd.read_csv(results / "evaluation" / "cases.csv")
-    assert set(cases.arm) == {"real", "classic", "synthetic", "dann", "oracle"}
+    assert set(cases.arm) == {"real", "classic", "synthetic", "dann", "dg", "da_ensemble", "oracle"}
     assert set(cases.target) == {"aurora", "borealis", "eclipse"}
     assert cases.value.notna().all()
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
     assert compared.primary.sum() == 1
     page = (results / "paper" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 7  # four figures, the data, two galleries
+    assert (
+        page.count("data:image/png;base64,") == 14
+    )  # four figures, the data, masks, four of the pairs, four of translation
     assert "http://" not in page.replace("http://www.w3.org", "")
     for name in ("gap", "distributions", "overlays", "curves"):
         assert (results / "paper" / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    for name in ("Do they copy patients?", "Generated pairs beside real ones", "How images are translated: "):
+        assert name in page
     runs = pd.read_csv(results / "tracking" / "runs.csv")
     assert set(runs.status) == {"done"}
 
@@ -80,6 +85,17 @@ def test_every_finished_job_left_a_record_and_no_resume_state(project: Path) -> 
     assert len(list(results.rglob("*record.json"))) >= 20
     assert not list(results.rglob("*checkpoint*"))
     assert not list(results.rglob("*.journal.jsonl"))
+
+
+def test_the_generated_set_can_leave_with_its_card(project: Path) -> None:
+    for form, ending in (("nifti", ".nii.gz"), ("png", ".png")):
+        folder = project / "results" / "tiny" / "export" / "aurora" / "seed-0" / "step-30" / form
+        listed = json.loads((folder / "dataset.json").read_text())
+        assert len(list((folder / "imagesTr").glob(f"*{ending}"))) == listed["numTraining"] > 0
+        card = (folder / "README.md").read_text()
+        assert [
+            word for word in ("Apache-2.0", "Verdict: ", "moment of its training: step-30") if word not in card
+        ] == []
 
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:

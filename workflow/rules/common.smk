@@ -11,14 +11,16 @@ from snakemake.exceptions import WorkflowError
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.config import (
+    candidates_of,
     datasets_of,
     domains_of,
+    judge_of,
     labelled_domains,
     resolve,
     scenarios_of,
 )
 from cmrbridge.plan.fingerprint import fingerprint
-from cmrbridge.plan.grid import grid, run_of
+from cmrbridge.plan.grid import grid, run_of, trainings
 
 try:
     STUDY = resolve(config)
@@ -35,6 +37,11 @@ READY = f"{RESULTS}/data/ready"
 DATA = f"{RESULTS}/data/{{domain}}"
 MASKS = f"{RESULTS}/masks/{{source}}/seed-{{generator_seed}}"
 SYNTHESIS = f"{RESULTS}/synthesis/{{source}}/seed-{{generator_seed}}"
+TRANSLATION = f"{RESULTS}/translation/{{source}}/seed-{{generator_seed}}"
+RENDERED = f"{SYNTHESIS}/render/{{moment}}"
+FIDELITY = f"{RESULTS}/fidelity/{{source}}/seed-{{generator_seed}}/{{moment}}"
+EXPORT = f"{RESULTS}/export/{{source}}/seed-{{generator_seed}}/{{moment}}"
+PRIVACY = f"{RESULTS}/privacy/{{source}}/seed-{{generator_seed}}/{{moment}}"
 SEGMENTATION = (
     f"{RESULTS}/segmentation/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
 )
@@ -59,6 +66,10 @@ wildcard_constraints:
     scenario="[^/]+",
     arm="[^/]+",
     architecture="[^/]+",
+    method="[^/]+",
+    part="training|test",
+    moment=r"end|step-\d+",
+    form="nifti|png",
     seed=r"\d+",
     generator_seed=r"\d+",
 
@@ -84,6 +95,10 @@ def dataset_of(domain):
     return STUDY["domains"][domain]["dataset"]
 
 
+def licence_of(wildcards):
+    return STUDY["datasets"][dataset_of(wildcards.source)]["licence"]
+
+
 def run_at(wildcards):
     """The grid's row of a run's wildcards."""
     return run_of(
@@ -91,24 +106,61 @@ def run_at(wildcards):
     )
 
 
-def every_run(pattern):
-    """The pattern filled in for each run of the grid."""
+def over(runs, pattern):
+    """The pattern filled in for each of these rows of the grid."""
     return expand(
         pattern,
         zip,
-        scenario=RUNS.scenario,
-        arm=RUNS.arm,
-        architecture=RUNS.architecture,
-        seed=RUNS.seed,
+        scenario=runs.scenario,
+        arm=runs.arm,
+        architecture=runs.architecture,
+        seed=runs.seed,
     )
+
+
+def every_run(pattern):
+    """The pattern filled in for each run of the grid."""
+    return over(RUNS, pattern)
+
+
+def every_training(pattern):
+    """The pattern filled in for each run that trains a network of its own."""
+    return over(trainings(RUNS), pattern)
 
 
 def generator_sources():
     """Source domains for which a generator is asked for."""
-    return list(dict.fromkeys(RUNS[RUNS.synthetic].source))
+    return list(dict.fromkeys(RUNS[RUNS.synthetic != ""].source))
 
 
 def every_generator(pattern):
     return expand(
         pattern, source=generator_sources(), generator_seed=STUDY["generator_seed"]
     )
+
+
+def every_set(pattern):
+    """The pattern filled in for each generated set that an arm asks for: by source, and moment of the training."""
+    asked = RUNS[RUNS.synthetic != ""][["source", "synthetic"]].drop_duplicates()
+    return expand(
+        pattern,
+        zip,
+        source=asked.source,
+        moment=asked.synthetic,
+        generator_seed=[STUDY["generator_seed"]] * len(asked),
+    )
+
+
+def every_translation(pattern):
+    """The pattern filled in for each source of which an image diffusion model is asked for, and each method there."""
+    asked = RUNS.melt("source", ["translated", "test_translation"], value_name="method")
+    asked = asked[asked.method != ""][["source", "method"]].drop_duplicates()
+    seed = STUDY["generator_seed"]
+    filled = expand(
+        pattern,
+        zip,
+        source=asked.source,
+        method=asked.method,
+        generator_seed=[seed] * len(asked),
+    )
+    return list(dict.fromkeys(filled))

@@ -9,6 +9,28 @@ SHOWN = RUNS.iloc[
     0
 ]  # overlays show one scenario, architecture and seed: the first of the study
 
+SETS = [
+    (
+        f"{RENDERED}/gallery.png",
+        "SPADE synthesis",
+        "In fours: sampled mask, the image drawn for it, the nearest real mask and its image.",
+    ),
+    (
+        f"{FIDELITY}/fidelity.png",
+        "Fidelity",
+        "The generated pairs beside halves of the real subjects, at the same n; mask fidelity: Dice of the frozen segmenter on generated and on held-out real images.",
+    ),
+    (
+        f"{FIDELITY}/shapes.png",
+        "Shapes of masks",
+        "Generated masks (filled) and held-out real ones (line).",
+    ),
+    (
+        f"{PRIVACY}/copies.png",
+        "Nearest to a training image",
+        "Left, in pairs: generated image and nearest training slice, the nearest first. Right, in pairs: image rendered from a training mask, and the true image.",
+    ),
+]
 CAPTIONS = {
     "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested.",
     "distributions": "Every metric by arm and target: one dot per test subject (mean over phases and seeds).",
@@ -39,7 +61,74 @@ def synthetic_pairs(wildcards):
     run = run_at(wildcards)
     if not run.synthetic:
         return []
-    return f"{RESULTS}/synthesis/{run.source}/seed-{STUDY['generator_seed']}/render/images.npz"
+    folder = f"{RESULTS}/synthesis/{run.source}/seed-{STUDY['generator_seed']}/render"
+    return f"{folder}/{run.synthetic}/images.npz"
+
+
+def synthesis_model(wildcards):
+    """The generator at the end of its training, or as it was at a step."""
+    folder = (
+        f"{RESULTS}/synthesis/{wildcards.source}/seed-{wildcards.generator_seed}/train"
+    )
+    name = "model" if wildcards.moment == "end" else wildcards.moment
+    return f"{folder}/{name}.safetensors"
+
+
+def translated_pack(wildcards):
+    """The source's training pack in the look that the arm's translation gives it, or nothing."""
+    run = run_at(wildcards)
+    if not run.translated:
+        return []
+    return translated(run.source, run.translated, [run.source], "training")[0]
+
+
+def translated_tests(wildcards):
+    run = run_at(wildcards)
+    return (
+        translated(run.source, run.test_translation, run.tested, "test")
+        if run.test_translation
+        else []
+    )
+
+
+def translated(source, method, domains, part):
+    seed = STUDY["generator_seed"]
+    folder = f"{RESULTS}/translation/{source}/seed-{seed}/{method}"
+    return [f"{folder}/{domain}/{part}/images.npz" for domain in domains]
+
+
+def model_used(wildcards):
+    """The network of the arm that this one shares its training with."""
+    own = {**wildcards, "arm": run_at(wildcards).trained_as}
+    return expand(f"{SEGMENTATION}/model.safetensors", **own)[0]
+
+
+def translation_candidates(wildcards):
+    """What the choice is made from, with how much of the validation volumes it sees."""
+    settings = STUDY["translation"]
+    return {
+        "settings": candidates_of(settings["methods"][wildcards.method]),
+        "slices": settings["slices"],
+        "batch": settings["batch"],
+    }
+
+
+JUDGE = judge_of(STUDY)
+
+
+def judge_model(wildcards):
+    """The frozen segmenter of a source: trained on its real images alone, first architecture and seed."""
+    its = RUNS[(RUNS.source == wildcards.source) & (RUNS.arm == JUDGE)].iloc[0]
+    own = its.to_dict() | {"arm": its.trained_as}
+    return expand(f"{SEGMENTATION}/model.safetensors", **own)[0]
+
+
+def judge_code(script):
+    return code(
+        script,
+        "cmrbridge.segmentation.label",
+        f"cmrbridge.segmentation.architectures.{STUDY['run']['architectures'][0]}",
+    )
 
 
 def largest_ratio():
@@ -56,6 +145,7 @@ def segmenter_settings(wildcards):
         "architecture": wildcards.architecture,
         "augment": STUDY["augmentations"][arm["augment"]],
         "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
+        "keep_real": arm["translated"]["keep_real"] if arm["translated"] else True,
         "adversarial": (
             STUDY["adversarial"][arm["adversarial"]] if arm["adversarial"] else None
         ),
@@ -83,21 +173,59 @@ def galleries():
         }
         for dataset in datasets_of(STUDY)
     ]
-    for source in generator_sources():
-        seed = STUDY["generator_seed"]
-        found += [
-            {
-                "path": f"{RESULTS}/masks/{source}/seed-{seed}/sample/gallery.png",
-                "title": f"Label diffusion: {source}",
-                "caption": "Left: masks sampled from noise. Right: real masks of the source.",
-            },
-            {
-                "path": f"{RESULTS}/synthesis/{source}/seed-{seed}/render/gallery.png",
-                "title": f"SPADE synthesis: {source}",
-                "caption": "In fours: sampled mask, the image drawn for it, the nearest real mask and its image.",
-            },
-        ]
-    return found
+    return found + generator_galleries() + set_galleries() + translation_galleries()
+
+
+def generator_galleries():
+    return [
+        {
+            "path": path,
+            "title": f"Label diffusion: {source}",
+            "caption": "Left: masks sampled from noise. Right: real masks of the source.",
+        }
+        for source, path in zip(
+            generator_sources(), every_generator(f"{MASKS}/sample/gallery.png")
+        )
+    ]
+
+
+def set_galleries():
+    """Of each generated set: its pairs, its fidelity, its shapes, and what comes nearest to a training image."""
+    asked = RUNS[RUNS.synthetic != ""][["source", "synthetic"]].drop_duplicates()
+    names = [
+        one.source if one.synthetic == "end" else f"{one.source}, {one.synthetic}"
+        for one in asked.itertuples()
+    ]
+    return [
+        {"path": path, "title": f"{title}: {name}", "caption": caption}
+        for pattern, title, caption in SETS
+        for name, path in zip(names, every_set(pattern))
+    ]
+
+
+def translation_galleries():
+    """The source's training slices as each method redraws them, and each target's test slices."""
+    found = {}
+    for run in RUNS.itertuples():
+        if run.translated:
+            for path in translated(
+                run.source, run.translated, [run.source], "training"
+            ):
+                found[path] = f"{run.translated}, training slices of {run.source}"
+        for domain in run.tested if run.test_translation else []:
+            path = translated(run.source, run.test_translation, [domain], "test")[0]
+            found[path] = (
+                f"{run.test_translation}, {domain} in the look of {run.source}"
+            )
+    caption = "Above: before. Middle: after. Below: what changed."
+    return [
+        {
+            "path": path.replace("images.npz", "gallery.png"),
+            "title": f"Translation: {name}",
+            "caption": caption,
+        }
+        for path, name in found.items()
+    ]
 
 
 def pictures():

@@ -106,7 +106,7 @@ rule draw_overlays:
 
 rule draw_curves:
     input:
-        metrics=every_run(f"{SEGMENTATION}/metrics.jsonl"),
+        metrics=every_training(f"{SEGMENTATION}/metrics.jsonl"),
     output:
         png=report(
             f"{FIGURES}/curves.png", category="Results", caption="../report/curves.rst"
@@ -121,7 +121,9 @@ rule draw_curves:
         runtime=10,
     params:
         code=code("draw_curves", "cmrbridge.paper.figures"),
-        runs=RUNS[["source", "arm", "architecture", "seed"]].to_dict("records"),
+        runs=trainings(RUNS)[["source", "arm", "architecture", "seed"]].to_dict(
+            "records"
+        ),
     script:
         "../scripts/draw_curves.py"
 
@@ -132,11 +134,15 @@ rule report:
         comparisons=f"{EVALUATION}/comparisons.csv",
         tables=f"{PAPER}/tables",
         pictures=[picture["path"] for picture in pictures()],
-        records=every_run(f"{SEGMENTATION}/record.json")
+        records=every_training(f"{SEGMENTATION}/record.json")
         + every_generator(f"{MASKS}/train/record.json")
-        + every_generator(f"{SYNTHESIS}/train/record.json"),
+        + every_generator(f"{SYNTHESIS}/train/record.json")
+        + every_translation(f"{TRANSLATION}/train/record.json"),
         duplicates=DUPLICATES,
         validity=every_generator(f"{MASKS}/sample/validity.csv"),
+        fidelity=every_set(f"{FIDELITY}/fidelity.csv"),
+        audits=every_set(f"{PRIVACY}/audit.json"),
+        choices=every_translation(f"{TRANSLATION}/{{method}}/choice.json"),
         subjects=expand(f"{INGEST}/subjects.csv", dataset=datasets_of(STUDY)),
         splits=expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
         template=f"{workflow.basedir}/src/cmrbridge/paper/report.html.j2",

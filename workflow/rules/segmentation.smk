@@ -1,6 +1,7 @@
 """Segmentation: train one network per run of the grid, then predict every test subject in its file's own grid.
 
-Needs   results/{study}/data/{domain}/{training.npz,images.npz,test.npz}, synthesis/{source}/…/images.npz for arms that mix it in
+Needs   results/{study}/data/{domain}/{training.npz,images.npz,test.npz}, synthesis/{source}/…/images.npz for arms that mix it in,
+        translation/{source}/…/{domain}/{training,test}/images.npz for arms that translate
 Makes   results/{study}/segmentation/{scenario}/{arm}/{architecture}/seed-{seed}/model.safetensors
         and predictions/{scenario}/{arm}/{architecture}/seed-{seed}/files/{domain}/{subject}_{phase}.nii.gz
 """
@@ -15,6 +16,7 @@ rule train_segmenter:
             f"{DATA}/images.npz", domain=run_at(wildcards).unlabelled
         ),
         synthetic=synthetic_pairs,
+        translated=translated_pack,
         ready=ancient(READY),
     output:
         model=f"{SEGMENTATION}/model.safetensors",
@@ -46,7 +48,8 @@ rule train_segmenter:
 
 rule predict:
     input:
-        model=f"{SEGMENTATION}/model.safetensors",
+        model=model_used,
+        translated=translated_tests,
         tests=lambda wildcards: expand(
             f"{DATA}/test.npz", domain=run_at(wildcards).tested
         ),
@@ -76,5 +79,6 @@ rule predict:
         ),
         domains=lambda wildcards: run_at(wildcards).tested,
         batch=STUDY["prediction"]["batch"],
+        ensemble=lambda wildcards: bool(run_at(wildcards).ensemble),
     script:
         "../scripts/predict.py"

@@ -1,8 +1,8 @@
 """Synthesis: train the SPADE image diffusion model of a source, then draw one image for every sampled mask.
 
 Needs   results/{study}/data/{source}/training.npz, masks/{source}/seed-{generator_seed}/sample/masks.npz
-Makes   results/{study}/synthesis/{source}/seed-{generator_seed}/train/{model.safetensors,samples.png}
-        and …/render/{images.npz,gallery.png}
+Makes   results/{study}/synthesis/{source}/seed-{generator_seed}/train/{model.safetensors,step-{n}.safetensors,samples.png}
+        and …/render/{moment}/{images.npz,gallery.png}, where moment is "end", or "step-{n}" of the training
 """
 
 
@@ -12,6 +12,10 @@ rule train_synthesis:
         ready=ancient(READY),
     output:
         model=f"{SYNTHESIS}/train/model.safetensors",
+        snapshots=[
+            f"{SYNTHESIS}/train/step-{step}.safetensors"
+            for step in STUDY["synthesis"]["train"].get("keep", [])
+        ],
         samples=f"{SYNTHESIS}/train/samples.png",
         metrics=f"{SYNTHESIS}/train/metrics.jsonl",
         record=f"{SYNTHESIS}/train/record.json",
@@ -39,20 +43,20 @@ rule train_synthesis:
 rule render_images:
     input:
         training=f"{RESULTS}/data/{{source}}/training.npz",
-        model=f"{SYNTHESIS}/train/model.safetensors",
+        model=synthesis_model,
         masks=f"{MASKS}/sample/masks.npz",
     output:
-        images=f"{SYNTHESIS}/render/images.npz",
+        images=f"{RENDERED}/images.npz",
         gallery=report(
-            f"{SYNTHESIS}/render/gallery.png",
+            f"{RENDERED}/gallery.png",
             category="Generators",
             caption="../report/synthesis.rst",
         ),
-        record=f"{SYNTHESIS}/render/record.json",
+        record=f"{RENDERED}/record.json",
     log:
-        f"{SYNTHESIS}/render/log.txt",
+        f"{RENDERED}/log.txt",
     benchmark:
-        f"{SYNTHESIS}/render/benchmark.tsv"
+        f"{RENDERED}/benchmark.tsv"
     priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT

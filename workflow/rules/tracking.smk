@@ -5,15 +5,18 @@ Makes   results/{study}/tracking/runs.csv; the runs themselves in results/mlflow
 """
 
 TRAININGS = [
-    *every_run(SEGMENTATION),
+    *every_training(SEGMENTATION),
     *every_generator(f"{MASKS}/train"),
     *every_generator(f"{SYNTHESIS}/train"),
+    *every_translation(f"{TRANSLATION}/train"),
 ]
 OTHER_JOBS = [
     *expand(INGEST, dataset=datasets_of(STUDY)),
     *expand(DATA, domain=domains_of(STUDY)),
     *every_generator(f"{MASKS}/sample"),
-    *every_generator(f"{SYNTHESIS}/render"),
+    *every_set(RENDERED),
+    *every_set(FIDELITY),
+    *every_set(PRIVACY),
     *every_run(PREDICTIONS),
     *every_run(SCORES),
 ]
@@ -25,7 +28,8 @@ rule track:
         metrics=[f"{folder}/metrics.jsonl" for folder in TRAININGS],
         artifacts=[picture["path"] for picture in galleries()]
         + every_generator(f"{MASKS}/train/samples.png")
-        + every_generator(f"{SYNTHESIS}/train/samples.png"),
+        + every_generator(f"{SYNTHESIS}/train/samples.png")
+        + every_translation(f"{TRANSLATION}/train/samples.png"),
     output:
         runs=f"{TRACKING}/runs.csv",
     log:

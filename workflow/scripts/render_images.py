@@ -12,6 +12,7 @@ with job(snakemake, torch=True) as run:
         images=Path(snakemake.output.images),
         gallery=Path(snakemake.output.gallery),
         seed=snakemake.params.seed,
+        checkpoint=run.resume,
         device=run.device,
         report=run.report,
     )

@@ -8,6 +8,7 @@ with job(snakemake, torch=True) as run:
         settings=settings_from(run.resolved(snakemake.params.settings)),
         training=[Path(path) for path in snakemake.input.training],
         synthetic=Path(snakemake.input.synthetic) if snakemake.input.synthetic else None,
+        translated=Path(snakemake.input.translated) if snakemake.input.translated else None,
         unlabelled=[Path(path) for path in snakemake.input.unlabelled],
         model=Path(snakemake.output.model),
         seed=snakemake.params.seed,

@@ -9,6 +9,7 @@ with job(snakemake, torch=True) as run:
         training=Path(snakemake.input.training),
         model=Path(snakemake.output.model),
         samples=Path(snakemake.output.samples),
+        snapshots=[Path(path) for path in snakemake.output.snapshots],
         seed=snakemake.params.seed,
         checkpoint=run.resume,
         device=run.device,

@@ -31,6 +31,9 @@ def write_report(
     records: Sequence[Path],
     duplicates: Path,
     validity: Sequence[Path],
+    fidelity: Sequence[Path],
+    audits: Sequence[Path],
+    choices: Sequence[Path],
     subjects: Sequence[Path],
     splits: Mapping[str, Path],
     report: Path,
@@ -38,7 +41,8 @@ def write_report(
     """Write ``report`` (.html): no file or address outside it is needed to read it.
 
     reference: the plain arm; notes: what else a reader must know of this study; access: arm → what it may see of a
-    target; figures: {"path" (png), "title", "caption"}; subjects: one table per data set; splits: domain → split.csv.
+    target; validity, fidelity, audits: of generated masks and pairs; choices: of translation; figures: {"path" (png),
+    "title", "caption"}; subjects: one table per data set; splits: domain → split.csv.
     """
     frame, compared = read_cases(cases), ordered(read_comparisons(comparisons))
     summary = ordered(summarise(frame))
@@ -57,6 +61,9 @@ def write_report(
         "splits": splits_table(splits),
         "copies": len(pd.read_csv(duplicates)),
         "validity": [(validity_title(path), table(pd.read_csv(path))) for path in validity],
+        "fidelity": [(validity_title(path), fidelity_table(path)) for path in fidelity],
+        "audits": [(validity_title(path), json.loads(path.read_text(encoding="utf-8"))) for path in audits],
+        "choices": [(validity_title(path), json.loads(path.read_text(encoding="utf-8"))) for path in choices],
         "results": table(results_table(summary)),
         "comparisons": table(comparisons_table(compared)),
         "figures": [{**figure, "data": embedded(Path(figure["path"]))} for figure in figures],
@@ -69,7 +76,13 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["number"] = number
     report.write_text(environment.get_template("report.html.j2").render(context), encoding="utf-8")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A measured figure as text; too few subjects leave some unknown."""
+    return "unknown" if value is None else f"{value:.{digits}f}"
 
 
 def table(frame: pd.DataFrame) -> Table:
@@ -131,6 +144,17 @@ def splits_table(splits: Mapping[str, Path]) -> Table:
 def validity_title(path: Path) -> str:
     """The folders that tell one table of generated masks from another."""
     return " / ".join(path.parts[-4:-1])
+
+
+def fidelity_table(path: Path) -> Table:
+    """Each measure of generated pairs with its range, beside the same measure between real subjects."""
+    frame = pd.read_csv(path)
+    shown = {"What": frame["what"], "Measure": frame.measure}
+    for title in ("generated", "reference"):
+        ends = [frame[f"{title}_{end}"].map("{:.3g}".format) for end in ("low", "high")]
+        shown[title.capitalize()] = frame[title].map("{:.3g}".format) + " (" + ends[0] + " to " + ends[1] + ")"
+    shown |= {"Ratio": frame.ratio.map("{:.2f}".format), "n": frame.n}
+    return table(pd.DataFrame(shown))
 
 
 def about_records(paths: Sequence[Path]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import copy
 import os
 import re
 from collections.abc import Iterable, Mapping
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +31,28 @@ def resolve(config: Mapping[str, Any]) -> Study:
     _check_references(study)
     for name in datasets_of(study):
         study["datasets"][name] = _located(name, study["datasets"][name])
+    _check_licences(study)
     _check_sizes(study)
     return study
 
 
 def _check_sizes(study: Study) -> None:
     size = study["image"]["size"]
-    for room in ("masks", "synthesis"):
+    for room in ("masks", "synthesis", "translation"):
         settings = study[room]["train"]
         step = settings["fold"] * 2 ** (len(settings["channels"]) - 1)
         if size % step:
             raise InputError(f"image.size {size} can't be halved as {room}.train asks: make it a multiple of {step}")
+
+
+def _check_licences(study: Study) -> None:
+    """An exported set inherits its source's licence, which must therefore be known before anything is trained."""
+    for scenario in scenarios_of(study).values() if study["export"] else ():
+        name = study["domains"][scenario["source"]]["dataset"]
+        if not study["datasets"][name].get("licence"):
+            raise InputError(
+                f"export: the exported set inherits its source's licence; name it: datasets.{name}.licence"
+            )
 
 
 def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> None:
@@ -77,10 +88,38 @@ def scenarios_of(study: Study) -> dict[str, dict[str, Any]]:
     return {name: study["scenarios"][name] for name in study["run"]["scenarios"]}
 
 
+def judge_of(study: Study) -> str:
+    """The arm whose network judges generated images: the study's ``judge``, else its baseline.
+
+    InputError where it saw anything but real images of the source.
+    """
+    name = str(study.get("judge", study["comparisons"]["baseline"]))
+    _known(name, study["run"]["arms"], "judge", "run.arms")
+    arm = study["arms"][name]
+    helped = [key for key in ("synthetic", "translated", "adversarial", "test_translation") if arm[key]]
+    if helped or arm["train_on"] == "target":
+        raise InputError(f"judge: arm {name!r} learnt from more than the source's real images; name one that did not")
+    return name
+
+
+def candidates_of(method: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every combination of a translation method's listed values, by a name that says what varies."""
+    keys = [key for key in method if key != "method"]
+    varied = [key for key in keys if len(method[key]) > 1]
+    found = {}
+    for values in product(*(method[key] for key in keys)):
+        chosen = dict(zip(keys, values))
+        name = " ".join([method["method"], *(f"{key} {chosen[key]:g}" for key in varied)])
+        found[name] = {"method": method["method"], **chosen}
+    return found
+
+
 def access_of(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> str:
-    """What an arm may see of the targets: "none", "unlabelled-target" or "oracle"."""
+    """What an arm may see of the targets: "none", "test-time", "unlabelled-target" or "oracle"."""
     if arm["train_on"] == "target":
         return "oracle"
+    if arm["test_translation"]:
+        return "test-time"  # each image by itself, by a model of the source
     sees_target = arm["adversarial"] is not None and set(scenario["unlabelled"]) & set(scenario["targets"])
     return "unlabelled-target" if sees_target else "none"
 
@@ -110,8 +149,17 @@ def _check_references(study: Study) -> None:
 
 def _check_arm(name: str, study: Study) -> None:
     arm = study["arms"][name]
-    if arm["train_on"] == "target" and (arm["synthetic"] or arm["adversarial"]):
-        raise InputError(f"arms.{name}: train_on: target is the ceiling; it takes neither synthetic nor adversarial")
+    remedies = [key for key in ("synthetic", "adversarial", "translated", "test_translation") if arm[key]]
+    if arm["train_on"] == "target" and remedies:
+        raise InputError(f"arms.{name}: train_on: target is the ceiling; it takes no {' and no '.join(remedies)}")
+    if arm["adversarial"] and arm["test_translation"]:
+        raise InputError(f"arms.{name}: adversarial and test_translation together see the target twice; make two arms")
+    step = (arm["synthetic"] or {}).get("step")
+    if step is not None:
+        _known(step, study["synthesis"]["train"].get("keep", []), f"arms.{name}.synthetic.step", "synthesis.train.keep")
+    for key in ("translated", "test_translation"):
+        if arm[key]:
+            _known(arm[key]["method"], study["translation"]["methods"], f"arms.{name}.{key}", "translation.methods")
     _known(arm["augment"], study["augmentations"], f"arms.{name}.augment", "augmentations")
     if arm["adversarial"] is not None:
         _known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
@@ -170,10 +218,10 @@ def _check_domain(name: str, study: Study) -> None:
         raise InputError(f"domains.{name}: datasets.{domain['dataset']}.scanners has no {', '.join(scanners)}; add it")
 
 
-def _known(name: str, catalogue: Iterable[str], key: str, where: str) -> None:
+def _known(name: object, catalogue: Iterable[object], key: str, where: str) -> None:
     names = list(catalogue)
     if name not in names:
-        raise InputError(f"config: {key} names {name!r}, which is not in {where} ({', '.join(names)})")
+        raise InputError(f"config: {key} names {name!r}, which is not in {where} ({', '.join(map(str, names))})")
 
 
 def _located(name: str, dataset: Mapping[str, Any]) -> dict[str, Any]:

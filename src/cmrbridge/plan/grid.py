@@ -1,6 +1,8 @@
 """The grid of a study: one row per training run, scenarios × arms × architectures × seeds."""
 
+from collections.abc import Mapping
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
@@ -10,12 +12,17 @@ KEYS = ["scenario", "arm", "architecture", "seed"]
 
 
 def grid(study: Study) -> pd.DataFrame:
-    """One row per run: scenario, arm, architecture, seed, source, training, unlabelled, synthetic, tested, access.
+    """One row per run: its `KEYS`, source, training, unlabelled, synthetic, translated, tested, test_translation,
+    ensemble, access, trained_as.
 
-    training: domains whose labelled subjects train the run; unlabelled: domains that give images alone; synthetic:
-    whether generated pairs are mixed in; tested: domains whose test subjects are predicted, the source's own first.
+    training: domains whose labelled subjects train the run; unlabelled: domains that give images alone; synthetic: of
+    which moment of the generator's training pairs are mixed in ("end", "step-400"), or ""; translated: the method that
+    translates its training images, or ""; tested: domains whose test subjects are predicted, the source's own first;
+    test_translation: the method that translates those, or ""; ensemble: whether their originals are predicted too;
+    trained_as: the arm whose network it uses.
     """
     rows = []
+    shared = {arm: _trained_as(arm, study) for arm in study["run"]["arms"]}
     run = study["run"]
     for (name, scenario), arm_name, architecture, seed in product(
         scenarios_of(study).items(), run["arms"], run["architectures"], run["seeds"]
@@ -30,12 +37,40 @@ def grid(study: Study) -> pd.DataFrame:
                 "source": scenario["source"],
                 "training": scenario["targets"] if arm["train_on"] == "target" else [scenario["source"]],
                 "unlabelled": scenario["unlabelled"] if arm["adversarial"] else [],
-                "synthetic": arm["synthetic"] is not None,
+                "synthetic": _moment(arm["synthetic"]),
+                "translated": (arm["translated"] or {}).get("method", ""),
                 "tested": [scenario["source"], *scenario["targets"]],
+                "test_translation": (arm["test_translation"] or {}).get("method", ""),
+                "ensemble": (arm["test_translation"] or {}).get("ensemble", False),
                 "access": access_of(arm, scenario),
+                "trained_as": shared[arm_name],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _moment(synthetic: Mapping[str, Any] | None) -> str:
+    """A ratio of 0 asks for no generated pair, and so for no generator."""
+    if synthetic is None or not synthetic["ratio"]:
+        return ""
+    return "end" if synthetic["step"] is None else f"step-{synthetic['step']}"
+
+
+def _trained_as(name: str, study: Study) -> str:
+    """The first chosen arm of the same training: arms that differ at test time alone share one network."""
+    recipe = _training_recipe(study["arms"][name])
+    return next(arm for arm in study["run"]["arms"] if _training_recipe(study["arms"][arm]) == recipe)
+
+
+def _training_recipe(arm: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network learns from; generated pairs at a ratio of 0 are none."""
+    recipe = {key: value for key, value in arm.items() if key != "test_translation"}
+    return recipe | {"synthetic": arm["synthetic"] if _moment(arm["synthetic"]) else None}
+
+
+def trainings(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `grid` that train a network of their own."""
+    return runs[runs.arm == runs.trained_as]
 
 
 def run_of(runs: pd.DataFrame, scenario: str, arm: str, architecture: str, seed: str) -> pd.Series:

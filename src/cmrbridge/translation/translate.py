@@ -15,6 +15,7 @@ from cmrbridge.core.loop import Report, step_generator
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.core.pictures import grey, tile, write_png
 from cmrbridge.errors import InputError
+from cmrbridge.translation.choose import read_choice
 from cmrbridge.translation.methods import translate
 from cmrbridge.translation.model import ImageDenoiser, TranslationTraining, load_model, to_images
 from cmrbridge.translation.settings import Translation
@@ -27,7 +28,7 @@ Bytes = NDArray[np.uint8]
 
 def translate_pack(
     *,
-    settings: Translation,
+    choice: Path,
     model: Path,
     pack: Path,
     translated: Path,
@@ -40,10 +41,11 @@ def translate_pack(
 ) -> None:
     """Write ``translated``, the pack ``pack`` with other images, and ``gallery``: before, after, what changed.
 
+    choice: file of `choose_translation`, which says how.
     batch: slices at a time; it changes the speed, not the result beyond rounding. The splits, val and test among them,
     are translated alike, one volume at a time, knowing nothing of the others.
     """
-    before = read_pack(pack)
+    before, settings = read_pack(pack), read_choice(choice)
     network, trained, size = load_model(model, device)
     if before.images.shape[1:] != (size, size):
         raise InputError(f"{pack}: images are {before.images.shape[1:]}, {model} knows {size}×{size}: train it anew")

@@ -12,11 +12,29 @@ from cmrbridge.paper.findings import overall, sentence
 from cmrbridge.paper.report import write_report
 from cmrbridge.paper.tables import read_comparisons, write_tables
 
+AUDIT = {
+    "verdict": "flagged",
+    "reasons": ["3 copies"],
+    "generated": {"n": 30, "copies": 3},
+    "controls": {"n": 20, "caught": 1.0},
+    "negatives": {"n": 50, "false_alarms": None},
+    "membership": {"auc": 0.7, "auc_low": 0.6, "auc_high": 0.8},
+    "rendering": None,
+}
+
 
 def write(study: Path, pictures: dict) -> str:
     draw_gap(cases=study / "cases.csv", png=study / "gap.png", pdf=study / "gap.pdf")
     validity = study / "validity.csv"
     validity.write_text("rule,samples,held_out,n_samples,n_held_out\nall,0.9,,50,0\n")
+    fidelity = study / "fidelity.csv"
+    fidelity.write_text(
+        "what,measure,generated,generated_low,generated_high,reference,reference_low,reference_high,ratio,n\n"
+        "images,frechet,2.5,2.1,3,1.25,1,1.5,2,85\n"
+    )
+    audit, choice = study / "audit.json", study / "choice.json"
+    audit.write_text(json.dumps(AUDIT))
+    choice.write_text(json.dumps({"why": "no candidate helps"}))
     write_report(
         study="demo",
         config_text="arms: {a: <script>alert(1)</script>}",
@@ -29,6 +47,9 @@ def write(study: Path, pictures: dict) -> str:
         records=sorted(study.glob("record-*.json")),
         duplicates=study / "duplicates.csv",
         validity=[validity],
+        fidelity=[fidelity],
+        audits=[audit],
+        choices=[choice],
         subjects=[one["subjects"] for one in pictures["targets"].values()],
         splits={"eclipse": study / "split.csv"},
         report=study / "report.html",
@@ -50,6 +71,10 @@ def test_report_is_one_file_with_the_answer_on_top(study: Path, pictures: dict) 
         "not declared",
         "abc1234",
         "aurora (its own domain)",
+        "2.5 (2.1 to 3)",
+        "<b>Flagged.</b> 3 copies",
+        "taken for copies: unknown of 50",
+        "no candidate helps",
     ):
         assert expected in text
     HTMLParser().feed(text)

@@ -1,5 +1,6 @@
 """Image diffusion and translation end to end on toy images, and the methods against networks with known answers."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,9 +151,10 @@ def test_a_resumed_training_equals_an_uninterrupted_one(training: Path) -> None:
 
 
 def translated(training: Path, model: Path, name: str, resume: Resume | None = None, **changed: object) -> Pack:
-    out = training.with_name(f"{name}.npz")
+    out, choice = training.with_name(f"{name}.npz"), training.with_name("choice.json")
+    choice.write_text(json.dumps({"settings": {"method": "ilvr", "calls": 2, "even": 0.0, **changed}}))
     translate_pack(
-        settings=Translation(**{"method": "ilvr", "calls": 2, "even": 0.0, **changed}),  # type: ignore[arg-type]
+        choice=choice,
         model=model,
         pack=training,
         translated=out,

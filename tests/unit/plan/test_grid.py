@@ -1,0 +1,67 @@
+"""The grid of a study: which arms share a network, what each may see, and who judges."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cmrbridge.errors import InputError
+from cmrbridge.plan.config import judge_of, resolve
+from cmrbridge.plan.grid import grid, trainings
+
+ROOT = Path(__file__).parents[3]
+DEFAULTS = {"synthetic": None, "adversarial": None, "train_on": "source", "translated": None, "test_translation": None}
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """The demo, with the defaults that the schema fills in."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["comparisons"]["primary_metric"] = "dice"
+    config["arms"] = {name: DEFAULTS | arm for name, arm in config["arms"].items()}
+    return config
+
+
+def test_arms_that_differ_at_test_time_alone_share_one_network(config: dict[str, Any]) -> None:
+    config["run"] |= {"arms": ["real", "da", "classic", "da_ensemble", "dg"], "seeds": [0, 1]}
+    config["comparisons"] |= {"primary_arm": "da"}
+    runs = grid(resolve(config))
+    assert dict(zip(runs.arm, runs.trained_as)) == {
+        "real": "real",
+        "da": "da",
+        "classic": "da",
+        "da_ensemble": "da",
+        "dg": "dg",
+    }
+    assert len(trainings(runs)) == 3 * 2
+    assert dict(zip(runs.arm, runs.access))["da"] == "test-time"
+    chosen = runs.drop_duplicates("arm").set_index("arm")
+    assert chosen.test_translation.to_dict() | {} == {
+        "real": "", "da": "dda", "classic": "", "da_ensemble": "dda", "dg": "",
+    }  # fmt: skip
+    assert chosen.ensemble.tolist() == [False, False, False, True, False]
+    assert chosen.translated["dg"] == "dda"
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ({"train_on": "target", "test_translation": {"method": "dda", "ensemble": False}}, "ceiling"),
+        ({"adversarial": "dann", "test_translation": {"method": "dda", "ensemble": False}}, "twice"),
+        ({"translated": {"method": "cyclegan", "keep_real": True}}, r"cyclegan.*translation\.methods"),
+    ],
+)
+def test_arms_that_make_no_sense_are_refused(config: dict[str, Any], arm: dict[str, Any], words: str) -> None:
+    config["arms"]["odd"] = DEFAULTS | {"augment": "classic"} | arm
+    config["run"]["arms"] = ["real", "classic", "synthetic", "odd"]
+    with pytest.raises(InputError, match=words):
+        resolve(config)
+
+
+def test_the_judge_learnt_from_real_source_images_alone(config: dict[str, Any]) -> None:
+    study = resolve(config)
+    assert judge_of(study) == study["comparisons"]["baseline"] == "classic"
+    assert judge_of({**study, "judge": "real"}) == "real"
+    with pytest.raises(InputError, match="synthetic"):
+        judge_of({**study, "judge": "synthetic"})
