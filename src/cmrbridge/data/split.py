@@ -1,8 +1,9 @@
-"""A domain: the rows of a data set that a study selects, each subject in exactly one of train, val and test."""
+"""A domain: the rows of a data set that a study selects, each subject in one of train, val, test and unused."""
 
 import csv
 import dataclasses
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cmrbridge.core.pack import Pack, read_pack, write_pack
 from cmrbridge.data.frames import read_table
 from cmrbridge.errors import InputError
 
-NAMES = ("train", "val", "test")
+UNUSED = "unused"  # the split of training subjects beyond the cap: in no pack
 PER_FRAME = {"phase", "annotated", "slices", "image", "label", "sha256", "centre_x", "centre_y", "cut_off"} | {
     "image_frame",
     "label_frame",
@@ -28,7 +29,11 @@ Row = dict[str, str]
 @dataclass(frozen=True)
 class SplitSettings:
     """where: column of subjects.csv → value or list of values; train, val: shares of the subjects, the rest is test;
-    labelled: whether its labels are needed, as those of a source or a target are."""
+    labelled: whether its labels are needed, as those of a source or a target are.
+    train_subjects: how many labelled training subjects are kept, and none without labels (None: all of either);
+    validation and test stay as they are, and a smaller number's subjects are among a larger number's.
+    split_as: the domain of the same rows whose shuffle this one shares ("": its own name), so that domains which
+    differ in train_subjects alone are nested and have the same validation and test subjects."""
 
     domain: str
     dataset: str
@@ -37,6 +42,8 @@ class SplitSettings:
     val: float
     seed: int
     labelled: bool = True
+    train_subjects: int | None = None
+    split_as: str = ""
 
 
 def split_domain(
@@ -59,8 +66,10 @@ def split_domain(
     dropped = {(copy["dropped_dataset"], copy["dropped_subject"]) for copy in copies}
     people = {row["subject"]: row for row in rows if (row["dataset"], row["subject"]) not in dropped}
     labelled = {row["subject"] for row in rows if row["annotated"]}
-    members = assign({name: row["pathology"] for name, row in people.items() if name in labelled}, settings)
-    members |= {name: "train" for name in people if name not in labelled}
+    pathologies = {name: row["pathology"] for name, row in people.items() if name in labelled}
+    members = keep_first(assign(pathologies, settings), pathologies, settings)
+    rest = "train" if settings.train_subjects is None else UNUSED
+    members |= {name: rest for name in people if name not in labelled}
     pack = _named(read_pack(prepared), members, settings)
     for path in (training, images, test, table):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,14 +97,41 @@ def assign(pathologies: dict[str, str], settings: SplitSettings) -> dict[str, st
             f"domain {settings.domain}: {len(pathologies)} labelled subjects cannot fill {', '.join(shares)};"
             " widen its `where`"
         )
-    digest = hashlib.sha256(f"{settings.seed}/{settings.domain}".encode()).digest()
-    shuffled = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(sorted(pathologies)).tolist()
+    shuffled = _shuffled(pathologies, settings)
     members: dict[str, list[str]] = {name: [] for name in shares}
     for count, subject in enumerate(sorted(shuffled, key=lambda name: pathologies[name]), 1):
         members[max(shares, key=lambda name: shares[name] * count - len(members[name]))].append(subject)
     for empty in [name for name in shares if not members[name]]:
         members[empty].append(max(members.values(), key=len).pop())
     return {subject: name for name, group in members.items() for subject in group}
+
+
+def keep_first(members: dict[str, str], pathologies: dict[str, str], settings: SplitSettings) -> dict[str, str]:
+    """``members`` of `assign` with all but the first `train_subjects` training subjects unused.
+
+    They are ranked within their pathology, as shuffled, and taken by the share of it that comes before them: every
+    number of subjects has the pathologies of all, as evenly as counts allow.
+    """
+    if settings.train_subjects is None:
+        return members
+    training = [name for name in _shuffled(pathologies, settings) if members[name] == "train"]
+    if not 1 <= settings.train_subjects <= len(training):
+        raise InputError(
+            f"domain {settings.domain}: train_subjects is {settings.train_subjects}, its split has {len(training)} "
+            "labelled training subjects; ask for 1 to as many, raise the share `train`, or widen `where`"
+        )
+    groups: dict[str, list[str]] = {}
+    for name in training:
+        groups.setdefault(pathologies[name], []).append(name)
+    before = {name: (rank + 0.5) / len(group) for group in groups.values() for rank, name in enumerate(group)}
+    dropped = sorted(training, key=lambda name: before[name])[settings.train_subjects :]
+    return members | dict.fromkeys(dropped, UNUSED)
+
+
+def _shuffled(subjects: Iterable[str], settings: SplitSettings) -> list[str]:
+    digest = hashlib.sha256(f"{settings.seed}/{settings.split_as or settings.domain}".encode()).digest()
+    generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    return [str(name) for name in generator.permutation(sorted(subjects))]
 
 
 def _select(rows: list[Row], settings: SplitSettings, path: Path) -> list[Row]:

@@ -9,7 +9,7 @@ import pytest
 from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.data.duplicates import COLUMNS
 from cmrbridge.data.ingest import IngestSettings, ingest
-from cmrbridge.data.split import SplitSettings, assign, split_domain
+from cmrbridge.data.split import UNUSED, SplitSettings, assign, keep_first, split_domain
 from cmrbridge.errors import InputError
 
 SETTINGS = SplitSettings(domain="a", dataset="acdc", where={"vendor": "Siemens"}, train=0.5, val=0.25, seed=0)
@@ -95,3 +95,44 @@ def test_too_few_subjects_or_shares_beyond_one() -> None:
         assign({"a": "", "b": ""}, SETTINGS)
     with pytest.raises(InputError, match="1 at most"):
         assign({"a": "", "b": ""}, dataclasses.replace(SETTINGS, train=0.9, val=0.2))
+
+
+def test_fewer_training_subjects_are_nested_and_move_nothing_else() -> None:
+    people = {f"p{number:02}": ("HCM", "NOR", "DCM")[number % 3] for number in range(60)}
+    settings = dataclasses.replace(SETTINGS, train=0.5, val=0.2)
+    whole = assign(people, settings)
+    larger = {name for name, split in whole.items() if split == "train"}
+    assert len(larger) == 30
+    for count in (30, 20, 10, 5, 1):
+        own = dataclasses.replace(settings, domain=f"a_{count}", split_as="a", train_subjects=count)
+        members = keep_first(assign(people, own), people, own)
+        kept = {name for name, split in members.items() if split == "train"}
+        assert len(kept) == count
+        assert kept <= larger
+        assert {name for name in people if members[name] != whole[name]} == {n for n in people if members[n] == UNUSED}
+        counts = pd.Series({name: people[name] for name in kept}).value_counts()
+        assert count < 3 or counts.max() - counts.min() <= 1
+        larger = kept
+
+
+@pytest.mark.parametrize("count", [0, 31])
+def test_more_training_subjects_than_there_are(count: int) -> None:
+    people = {f"p{number:02}": "" for number in range(60)}
+    settings = dataclasses.replace(SETTINGS, train=0.5, val=0.2, train_subjects=count)
+    with pytest.raises(InputError, match=rf"domain a: train_subjects is {count}, its split has 30 .*raise the share"):
+        keep_first(assign(people, settings), people, settings)
+
+
+def test_unused_subjects_are_in_no_pack(ingested: Path) -> None:
+    whole, before = run(ingested)
+    packs, table = run(ingested, dataclasses.replace(SETTINGS, train_subjects=1))
+    unused = set(table.subject[table.split == UNUSED])
+    kept = set(table.subject[table.split == "train"])
+    assert "patient003" in unused  # it has no labels
+    assert kept | unused == set(before.subject[before.split == "train"])
+    assert len(kept) == 1
+    assert not unused & {case.subject for pack in packs.values() for case in pack.cases}
+    assert {case.subject for case in packs["images"].cases} == kept
+    assert packs["test"].cases == whole["test"].cases
+    held_out = [[case for case in pack["training"].cases if case.split == "val"] for pack in (packs, whole)]
+    assert held_out[0] == held_out[1] != []
