@@ -97,5 +97,5 @@ def _pearson(x: Floats, y: Floats) -> Floats:
 
 def _name(variable: str, value: Any) -> str:
     if variable == "step":
-        return "end of the generator's training" if pd.isna(value) else f"step {int(value)}"
+        return "generator fully trained" if pd.isna(value) else f"generator at step {int(value)}"
     return f"{variable} {value:g}" if isinstance(value, float | int) else f"{variable} {value}"
