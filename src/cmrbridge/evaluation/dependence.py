@@ -10,7 +10,8 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 
-# variable → (what is held, scale on which a straight line is looked for); frechet and fidelity: columns of quality
+# variable → (what is held, scale on which a straight line is looked for). Quality is compared along one generator's
+# training: between sources the subjects would vary with it.
 HELD = {
     "ratio": (["source", "step"], "log"),
     "subjects": (["ratio", "step"], "log"),
@@ -57,9 +58,8 @@ def correlate(variable: str, points: pd.DataFrame, replicates: Floats, held: str
     coefficients, and more so the interval's ends, towards 0.
     """
     scale = HELD[variable][1]
-    row: dict[str, Any] = {"variable": variable, "scale": scale, "held": held, "n_points": len(points), "reason": ""}
-    row |= {"n_subjects": points.n_subjects.min(), "n_seeds": points.n_seeds.min()}
-    row["reason"] = _hindrance(points)
+    row: dict[str, Any] = {"variable": variable, "scale": scale, "held": held, "n_points": len(points)}
+    row |= {"n_subjects": points.n_subjects.min(), "n_seeds": points.n_seeds.min(), "reason": _hindrance(points)}
     if row["reason"]:
         return row
     x = points[variable].to_numpy(float)
@@ -74,8 +74,10 @@ def correlate(variable: str, points: pd.DataFrame, replicates: Floats, held: str
 
 
 def absent(variable: str) -> dict[str, Any]:
-    """The row of a variable that takes one value in the whole study."""
-    return {"variable": variable, "scale": HELD[variable][1], "n_points": 0, "reason": "does not vary, or is unknown"}
+    """The row of a variable that takes one value wherever the others are held."""
+    held, scale = HELD[variable]
+    reason = f"unknown, or one value for each {' and '.join(held)}"
+    return {"variable": variable, "scale": scale, "n_points": 0, "reason": reason}
 
 
 def _hindrance(points: pd.DataFrame) -> str:

@@ -121,7 +121,7 @@ def test_correlations_are_one_where_the_gain_follows(tmp_path: Path) -> None:
     assert found.loc["ratio", "held"] == "source a, generator fully trained"
     assert found.loc["subjects", "held"] == "ratio 1, generator fully trained"
     assert found.loc["images_frechet", "held"] == "source a, ratio 1"
-    assert found.loc["masks_frechet", "reason"] == "does not vary, or is unknown"
+    assert found.loc["masks_frechet", "reason"] == "unknown, or one value for each source and ratio"
     assert math.isnan(found.loc["masks_frechet", "spearman"])
 
 

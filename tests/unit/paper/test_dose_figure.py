@@ -19,7 +19,7 @@ BY_QUALITY = "source a, ratio 1"
 @pytest.fixture
 def tables(tmp_path: Path) -> dict[str, Path]:
     """Gains of 0 to 4 points over ratios and over snapshots of one source's generator."""
-    doses = [("classic", 0.0, None, 0.0, None)]
+    doses: list[tuple] = [("classic", 0.0, None, 0.0, None)]
     doses += [(f"r{ratio}", ratio, None, 0.01 * ratio, 2.0) for ratio in (0.25, 1, 4)]
     doses += [(f"s{step}", 1.0, step, step / 1e5, 800 / step) for step in (100, 200)]
     rows = [
@@ -58,9 +58,9 @@ def test_panels_of_what_varies_with_points_bars_and_correlation(
     assert "12 test subjects, 2 training runs" in figure.get_suptitle()
     baseline, points = by_ratio.lines
     assert set(np.asarray(baseline.get_ydata())) == {0}
-    np.testing.assert_allclose(points.get_xydata(), [(0.25, 0.25), (1, 1), (4, 4)])
-    np.testing.assert_allclose([path.vertices[:, 1] for path in by_ratio.collections[0].get_paths()],
-                               [(-0.75, 2.25), (0, 3), (3, 6)])  # fmt: skip
+    np.testing.assert_allclose(np.asarray(points.get_xydata(), float), np.array([(0.25, 0.25), (1, 1), (4, 4)]))
+    bars = [np.asarray(path.vertices)[:, 1] for path in by_ratio.collections[0].get_paths()]
+    np.testing.assert_allclose(bars, np.array([(-0.75, 2.25), (0, 3), (3, 6)]))
     assert {text.get_text() for text in by_quality.texts} == {"end", "100", "200"}
     assert by_quality.get_xscale() == "log"
 
