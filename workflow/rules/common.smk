@@ -20,7 +20,7 @@ from cmrbridge.plan.config import (
     scenarios_of,
 )
 from cmrbridge.plan.fingerprint import fingerprint
-from cmrbridge.plan.grid import grid, run_of, trainings
+from cmrbridge.plan.grid import doses, grid, run_of, trainings
 
 try:
     STUDY = resolve(config)
@@ -28,6 +28,7 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 RUNS = grid(STUDY)
+DOSES = doses(STUDY)
 
 RESULTS = f"results/{STUDY['study']}"
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
@@ -139,9 +140,18 @@ def every_generator(pattern):
     )
 
 
+def asked_sets():
+    """Source and moment of the training of each generated set that an arm asks for."""
+    return RUNS[RUNS.synthetic != ""][["source", "synthetic"]].drop_duplicates()
+
+
+def step_of(moment):
+    return None if moment == "end" else int(moment.removeprefix("step-"))
+
+
 def every_set(pattern):
-    """The pattern filled in for each generated set that an arm asks for: by source, and moment of the training."""
-    asked = RUNS[RUNS.synthetic != ""][["source", "synthetic"]].drop_duplicates()
+    """The pattern filled in for each of `asked_sets`."""
+    asked = asked_sets()
     return expand(
         pattern,
         zip,

@@ -1,7 +1,8 @@
 """Evaluation: score every run in the files' own grids, gather the scores, hold every arm against the baseline.
 
 Needs   predictions of every run, ingest/{dataset}/subjects.csv (which names the reference labels), data/{domain}/split.csv
-Makes   results/{study}/evaluation/{cases.csv,comparisons.csv}
+Makes   results/{study}/evaluation/{cases.csv,comparisons.csv}, and doses.csv, dose_correlations.csv where arms differ in
+        how many generated pairs they take, how good these are, or from how many subjects
 """
 
 
@@ -78,3 +79,37 @@ rule compare:
         settings=STUDY["comparisons"],
     script:
         "../scripts/compare.py"
+
+
+rule measure_doses:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+        splits=expand(
+            f"{DATA}/split.csv", domain=sorted({one["source"] for one in DOSES})
+        ),
+        fidelity=every_set(f"{FIDELITY}/fidelity.csv"),
+    output:
+        doses=f"{EVALUATION}/doses.csv",
+        correlations=f"{EVALUATION}/dose_correlations.csv",
+        record=f"{EVALUATION}/doses.record.json",
+    log:
+        f"{EVALUATION}/doses.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code("measure_doses", "cmrbridge.evaluation.doses"),
+        settings={
+            "baseline": STUDY["comparisons"]["baseline"],
+            "metric": STUDY["comparisons"]["primary_metric"],
+        },
+        arms=DOSES,
+        sources=sorted({one["source"] for one in DOSES}),
+        sets=[
+            {"source": source, "step": step_of(moment)}
+            for source, moment in asked_sets().itertuples(index=False)
+        ],
+    script:
+        "../scripts/measure_doses.py"

@@ -9,6 +9,9 @@ SHOWN = RUNS.iloc[
     0
 ]  # overlays show one scenario, architecture and seed: the first of the study
 
+DOSE_CAPTIONS = {
+    "doses": "What generated pairs add to the baseline on all targets, in points of Dice, with 95 % intervals: by how many there are, from how many real subjects, and how good they are.",
+}
 SETS = [
     (
         f"{RENDERED}/gallery.png",
@@ -191,10 +194,9 @@ def generator_galleries():
 
 def set_galleries():
     """Of each generated set: its pairs, its fidelity, its shapes, and what comes nearest to a training image."""
-    asked = RUNS[RUNS.synthetic != ""][["source", "synthetic"]].drop_duplicates()
     names = [
         one.source if one.synthetic == "end" else f"{one.source}, {one.synthetic}"
-        for one in asked.itertuples()
+        for one in asked_sets().itertuples()
     ]
     return [
         {"path": path, "title": f"{title}: {name}", "caption": caption}
@@ -230,11 +232,12 @@ def translation_galleries():
 
 def pictures():
     """Every picture of the report in its order."""
+    drawn = CAPTIONS | (DOSE_CAPTIONS if DOSES else {})
     return [
         {
             "path": f"{FIGURES}/{name}.png",
             "title": name.capitalize(),
             "caption": caption,
         }
-        for name, caption in CAPTIONS.items()
+        for name, caption in drawn.items()
     ] + galleries()

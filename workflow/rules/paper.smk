@@ -128,6 +128,28 @@ rule draw_curves:
         "../scripts/draw_curves.py"
 
 
+rule draw_doses:
+    input:
+        doses=f"{EVALUATION}/doses.csv",
+        correlations=f"{EVALUATION}/dose_correlations.csv",
+    output:
+        png=report(
+            f"{FIGURES}/doses.png", category="Results", caption="../report/doses.rst"
+        ),
+        pdf=f"{FIGURES}/doses.pdf",
+    log:
+        f"{PAPER}/logs/doses.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_doses", "cmrbridge.paper.doses"),
+    script:
+        "../scripts/draw_doses.py"
+
+
 rule report:
     input:
         cases=f"{EVALUATION}/cases.csv",

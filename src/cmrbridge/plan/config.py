@@ -212,10 +212,19 @@ def _check_domain(name: str, study: Study) -> None:
     frames = PER_FRAME & domain.get("where", {}).keys()
     if frames:
         raise InputError(f"domains.{name}.where: {', '.join(frames)} is a frame's; a domain is made of whole subjects")
+    _check_twin_split(name, split.get("split_as", name), study)
     dataset = study["datasets"][domain["dataset"]]
     scanners = _listed(domain.get("where", {}).get("scanner", []))
     if dataset["reader"] == "phantom" and not set(scanners) <= set(dataset["scanners"]):
         raise InputError(f"domains.{name}: datasets.{domain['dataset']}.scanners has no {', '.join(scanners)}; add it")
+
+
+def _check_twin_split(name: str, other: str, study: Study) -> None:
+    """A domain that is split as another must choose among the same subjects."""
+    _known(other, study["domains"], f"domains.{name}.split.split_as", "domains")
+    for key in ("dataset", "where"):
+        if study["domains"][name].get(key) != study["domains"][other].get(key):
+            raise InputError(f"domains.{name}.split.split_as: {other!r} has another {key}; give both the same")
 
 
 def _known(name: object, catalogue: Iterable[object], key: str, where: str) -> None:

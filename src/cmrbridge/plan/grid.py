@@ -68,6 +68,21 @@ def _training_recipe(arm: Mapping[str, Any]) -> dict[str, Any]:
     return recipe | {"synthetic": arm["synthetic"] if _moment(arm["synthetic"]) else None}
 
 
+def doses(study: Study) -> list[dict[str, Any]]:
+    """The baseline and the chosen arms that differ from it in generated pairs alone, for each source: source, arm,
+    ratio, step (None: the generator's end). Empty where fewer than two of them have generated pairs: no response."""
+    arms, baseline = study["arms"], study["comparisons"]["baseline"]
+    plain = {**arms[baseline], "synthetic": None}
+    chosen = [name for name in study["run"]["arms"] if {**arms[name], "synthetic": None} == plain]
+    found = []
+    for scenario, name in product(scenarios_of(study).values(), chosen):
+        synthetic = arms[name]["synthetic"] or {"ratio": 0.0, "step": None}
+        found.append(
+            {"source": scenario["source"], "arm": name, "ratio": synthetic["ratio"], "step": synthetic["step"]}
+        )
+    return found if sum(one["ratio"] > 0 for one in found) > 1 else []
+
+
 def trainings(runs: pd.DataFrame) -> pd.DataFrame:
     """The rows of `grid` that train a network of their own."""
     return runs[runs.arm == runs.trained_as]

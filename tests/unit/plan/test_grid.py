@@ -8,7 +8,7 @@ import yaml
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.config import judge_of, resolve
-from cmrbridge.plan.grid import grid, trainings
+from cmrbridge.plan.grid import doses, grid, trainings
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = {"synthetic": None, "adversarial": None, "train_on": "source", "translated": None, "test_translation": None}
@@ -20,6 +20,7 @@ def config() -> dict[str, Any]:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["comparisons"]["primary_metric"] = "dice"
     config["arms"] = {name: DEFAULTS | arm for name, arm in config["arms"].items()}
+    config["arms"]["synthetic"]["synthetic"].setdefault("step", None)
     return config
 
 
@@ -65,3 +66,20 @@ def test_the_judge_learnt_from_real_source_images_alone(config: dict[str, Any]) 
     assert judge_of({**study, "judge": "real"}) == "real"
     with pytest.raises(InputError, match="synthetic"):
         judge_of({**study, "judge": "synthetic"})
+
+
+def test_arms_that_differ_in_generated_pairs_alone_are_doses(config: dict[str, Any]) -> None:
+    config["arms"]["half"] = config["arms"]["synthetic"] | {
+        "synthetic": {"generator": "spade", "ratio": 0.5, "step": 7}
+    }
+    config["synthesis"]["train"]["keep"] = [7]
+    assert doses(resolve(config)) == []  # the demo has one dose
+    config["run"]["arms"] = ["real", "classic", "synthetic", "half", "dann"]
+    found = [(one["arm"], one["ratio"], one["step"]) for one in doses(resolve(config))]
+    assert found == [("classic", 0, None), ("synthetic", 1, None), ("half", 0.5, 7)]
+
+
+def test_a_domain_split_as_another_must_hold_the_same_subjects(config: dict[str, Any]) -> None:
+    config["domains"]["aurora"]["split"] = {"split_as": "eclipse"}
+    with pytest.raises(InputError, match=r"aurora.*eclipse.*where"):
+        resolve(config)
