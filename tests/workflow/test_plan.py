@@ -70,7 +70,7 @@ def test_a_ratio_of_zero_is_the_arm_without_generated_pairs(tmp_path: Path) -> N
     assert result.returncode == 0, result.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, flags=re.MULTILINE))
     assert (jobs["train_segmenter"], jobs["predict"]) == ("2", "3")
-    assert not {"train_masks", "train_synthesis", "render_images"} & jobs.keys()
+    assert not {"train_masks", "train_synthesis", "render_shard"} & jobs.keys()
 
 
 def test_an_arm_can_ask_for_the_generator_as_it_was(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ run: {arms: [real, classic, synthetic, early], seeds: [0]}
     result = plan(tmp_path, overlay)
     assert result.returncode == 0, result.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, flags=re.MULTILINE))
-    assert (jobs["train_synthesis"], jobs["render_images"], jobs["measure_generators"]) == ("1", "2", "2")
+    assert (jobs["train_synthesis"], jobs["render_shard"], jobs["measure_generators"]) == ("1", "2", "2")
 
 
 def test_a_missing_data_folder_names_the_path_and_how_to_get_the_data(tmp_path: Path) -> None:

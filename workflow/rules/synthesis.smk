@@ -40,11 +40,45 @@ rule train_synthesis:
         "../scripts/train_synthesis.py"
 
 
-rule render_images:
+scattergather:
+    shards=STUDY["shards"],
+
+
+rule render_shard:
     input:
         training=f"{RESULTS}/data/{{source}}/training.npz",
         model=synthesis_model,
         masks=f"{MASKS}/sample/masks.npz",
+    output:
+        part=f"{RENDERED}/shards/{{scatteritem}}/images.npz",
+        record=f"{RENDERED}/shards/{{scatteritem}}/record.json",
+    log:
+        f"{RENDERED}/shards/{{scatteritem}}/log.txt",
+    benchmark:
+        f"{RENDERED}/shards/{{scatteritem}}/benchmark.tsv"
+    priority: 1  # the longest chain starts here
+    conda:
+        ENVIRONMENT
+    threads: STUDY["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        code=code("render_shard", "cmrbridge.synthesis.render"),
+        settings=STUDY["synthesis"]["render"],
+        shard=lambda wildcards: int(wildcards.scatteritem.split("-of-")[0]),
+        shards=STUDY["shards"],
+        seed=lambda wildcards: int(wildcards.generator_seed),
+    script:
+        "../scripts/render_shard.py"
+
+
+rule join_shards:
+    input:
+        training=f"{RESULTS}/data/{{source}}/training.npz",
+        masks=f"{MASKS}/sample/masks.npz",
+        parts=gather.shards(f"{RENDERED}/shards/{{{{scatteritem}}}}/images.npz"),
     output:
         images=f"{RENDERED}/images.npz",
         gallery=report(
@@ -60,14 +94,11 @@ rule render_images:
     priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT
-    threads: STUDY["threads"]
     resources:
-        gpu=GPUS,
         mem_mb=8000,
-        runtime=240,
+        runtime=30,
     params:
-        code=code("render_images", "cmrbridge.synthesis.render"),
-        settings=STUDY["synthesis"]["render"],
+        code=code("join_shards", "cmrbridge.synthesis.render"),
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
-        "../scripts/render_images.py"
+        "../scripts/join_shards.py"

@@ -1,6 +1,7 @@
 """Render one image per mask with a trained SPADE diffusion model."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,31 +35,65 @@ class ImageRendering:
     guidance: float = 1.0
 
 
-def render_images(
+def render_shard(
     *,
     settings: ImageRendering,
     training: Path,
     model: Path,
     masks: Path,
-    images: Path,
-    gallery: Path,
+    part: Path,
+    shard: int,
+    shards: int,
     seed: int,
+    checkpoint: Resume | None,
     device: str,
     report: Report,
-    checkpoint: Resume | None = None,
 ) -> None:
+    """Write ``part``, a pack of the images of one of ``shards`` runs of successive masks; shard: 1…shards.
+
+    Shards are whole batches, and a batch's noise is its own: how many shards there are changes no image.
+    """
+    pack, trained, labels = read_pack(training), load_model(model, device), read_labels(masks)
+    if len(labels) == 0:
+        raise InputError(f"{masks}: holds no masks, so there is nothing to render: raise the ratio above 0")
+    looks = looks_of(pack, len(labels), seed)
+    start, stop = bounds(len(labels), settings.batch, shard, shards)
+    names = looks[start:stop]
+    drawn = (
+        _draw(settings, trained, model, labels[start:stop], names, seed, checkpoint, device, report, first=start)
+        if stop > start
+        else labels[:0]
+    )
+    rows = np.arange(len(drawn), dtype=np.int32)
+    write_pack(part, Pack(drawn, None, np.zeros_like(rows), rows, pack.cases[:1]))
+
+
+def bounds(count: int, batch: int, shard: int, shards: int) -> tuple[int, int]:
+    """Start and stop of a shard (1…shards) of ``count`` items in whole batches; a late shard may be empty."""
+    if not 1 <= shard <= shards:
+        raise InputError(f"shard {shard} of {shards}: must be a number from 1 to {shards}")
+    batches = -(-count // batch)
+    start, stop = (batch * (batches * edge // shards) for edge in (shard - 1, shard))
+    return min(start, count), min(stop, count)
+
+
+def looks_of(pack: Pack, count: int, seed: int) -> list[str]:
+    """The vendor that each of ``count`` images takes the look of, drawn from the real training slices."""
+    return np.random.default_rng(seed).choice(vendors_of(pack, "train"), size=count).tolist()
+
+
+def join_shards(*, training: Path, masks: Path, parts: Sequence[Path], images: Path, gallery: Path, seed: int) -> None:
     """Write ``images``, a pack of one case a vendor, and ``gallery``: mask, image, nearest real mask, its real image.
 
-    Each image takes the look of a vendor drawn from the real slices, where the model knows several.
+    parts: of `render_shard`, in order. Each image has the look of a vendor drawn from the real slices, where the
+    model knows several.
     """
     pack = read_pack(training)
-    real = training_slices(pack, training)
-    labels = read_labels(masks)
-    trained = load_model(model, device)
-    names = vendors_of(pack, "train")
-    looks = np.random.default_rng(seed).choice(names, size=len(labels)).tolist()
-    kinds = [("train", vendor) for vendor in looks]
-    drawn = _draw(settings, trained, model, labels, [vendor for _, vendor in kinds], seed, checkpoint, device, report)
+    real, labels = training_slices(pack, training), read_labels(masks)
+    drawn = np.concatenate([read_pack(part).images for part in parts])
+    if drawn.shape != labels.shape:
+        raise InputError(f"{parts[0].parent}: {drawn.shape} images for {labels.shape} masks; delete it and run again")
+    kinds = [("train", vendor) for vendor in looks_of(pack, len(labels), seed)]
     write_pack(images, _as_pack(drawn, labels, kinds, pack.cases[0]))
     _draw_gallery(gallery, drawn, labels, *real)
 
@@ -98,8 +133,10 @@ def _draw(
     checkpoint: Resume | None,
     device: str,
     report: Report,
+    first: int = 0,
 ) -> Bytes:
-    """Images (n, y, x) of ``labels`` (n, y, x) in the look of ``vendors``, batch after batch."""
+    """Images (n, y, x) of ``labels`` (n, y, x) in the look of ``vendors``, batch after batch; first: number of the
+    first among all masks."""
     if labels.shape[1:] != (trained.size, trained.size):
         raise InputError(
             f"masks are {labels.shape[1:]}, {path} draws {trained.size}×{trained.size}: sample the masks anew"
@@ -120,7 +157,7 @@ def _draw(
             labels[start:stop],
             trained.settings,
             calls=settings.calls,
-            generator=step_generator(seed, start, device),
+            generator=step_generator(seed, first + start, device),
             solver=settings.solver,
             guidance=settings.guidance,
             domain=None if domain is None else domain[start:stop],

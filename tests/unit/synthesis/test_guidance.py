@@ -15,7 +15,7 @@ from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.model import SpadeTraining, build, draw_images, load_model
 from cmrbridge.synthesis.network import GRAIN, Modulation, SpadeUNet
-from cmrbridge.synthesis.render import ImageRendering, render_images, render_references
+from cmrbridge.synthesis.render import ImageRendering, bounds, join_shards, render_references, render_shard
 from cmrbridge.synthesis.train import train_spade_diffusion
 
 SIZE = 16
@@ -62,23 +62,28 @@ def train(training: Path, settings: SpadeTraining = TINY, checkpoint: Resume | N
     return model
 
 
-def render(training: Path, model: Path, checkpoint: Resume | None = None, **settings: float) -> Pack:
+def render(training: Path, model: Path, checkpoint: Resume | None = None, shards: int = 1, **settings: float) -> Pack:
     folder = training.parent
-    masks = read_pack(training).labels
-    assert masks is not None
-    write_labels(folder / "masks.npz", masks.repeat(4, axis=0))
-    render_images(
-        settings=ImageRendering(**({"calls": 2, "batch": 5} | settings)),  # type: ignore[arg-type]
-        training=training,
-        model=model,
-        masks=folder / "masks.npz",
-        images=folder / "images.npz",
-        gallery=folder / "gallery.png",
-        seed=0,
-        device="cpu",
-        report=silent,
-        checkpoint=checkpoint,
-    )
+    labels = read_pack(training).labels
+    assert labels is not None
+    write_labels(folder / "masks.npz", labels.repeat(4, axis=0))
+    masks, parts = folder / "masks.npz", [folder / f"part-{shard}.npz" for shard in range(1, shards + 1)]
+    for shard, part in enumerate(parts, start=1):
+        render_shard(
+            settings=ImageRendering(**({"calls": 2, "batch": 5} | settings)),  # type: ignore[arg-type]
+            training=training,
+            model=model,
+            masks=masks,
+            part=part,
+            shard=shard,
+            shards=shards,
+            seed=0,
+            device="cpu",
+            report=silent,
+            checkpoint=checkpoint,
+        )
+    pair = {"images": folder / "images.npz", "gallery": folder / "gallery.png"}
+    join_shards(training=training, masks=masks, parts=parts, seed=0, **pair)
     return read_pack(folder / "images.npz")
 
 
@@ -203,18 +208,36 @@ def test_a_size_that_cannot_be_halved_is_named(tmp_path: Path) -> None:
         train(training)
 
 
+@pytest.mark.parametrize("shards", [2, 3, 9])
+def test_how_many_shards_there_are_changes_no_image(tmp_path: Path, shards: int) -> None:
+    """24 masks in batches of 5: nine shards of which some are empty give what one gives."""
+    training = write_training(tmp_path / "training.npz", ("GE", "Siemens"))
+    model = train(training)
+    whole, parted = render(training, model), render(training, model, shards=shards)
+    assert np.array_equal(whole.images, parted.images)
+    assert whole.cases == parted.cases
+
+
+def test_shards_cover_every_mask_once() -> None:
+    for count, batch, shards in [(24, 5, 1), (24, 5, 3), (24, 5, 9), (5, 32, 2), (64, 32, 2)]:
+        found = [row for shard in range(1, shards + 1) for row in range(*bounds(count, batch, shard, shards))]
+        assert found == list(range(count))
+
+
 def test_no_masks_is_an_error_that_says_so(tmp_path: Path) -> None:
     training = write_training(tmp_path / "training.npz")
     write_labels(tmp_path / "none.npz", np.zeros((0, SIZE, SIZE), np.uint8))
     with pytest.raises(InputError, match="ratio"):
-        render_images(
+        render_shard(
             settings=ImageRendering(),
             training=training,
             model=train(training),
             masks=tmp_path / "none.npz",
-            images=tmp_path / "images.npz",
-            gallery=tmp_path / "gallery.png",
+            part=tmp_path / "part.npz",
+            shard=1,
+            shards=1,
             seed=0,
+            checkpoint=None,
             device="cpu",
             report=silent,
         )

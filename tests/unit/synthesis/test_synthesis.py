@@ -14,7 +14,7 @@ from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.model import SpadeTraining, build, load_model, to_signal
 from cmrbridge.synthesis.network import SpadeUNet
-from cmrbridge.synthesis.render import ImageRendering, nearest, render_images
+from cmrbridge.synthesis.render import ImageRendering, join_shards, nearest, render_shard
 from cmrbridge.synthesis.train import train_spade_diffusion
 
 SIZE = 16
@@ -85,17 +85,22 @@ def test_the_model_file_alone_rebuilds_the_averaged_network(training: Path) -> N
 
 def render(training: Path, model: Path, masks: Path) -> Pack:
     images = training.with_name("images.npz")
-    render_images(
+    part = training.with_name("part.npz")
+    render_shard(
         settings=ImageRendering(calls=2, batch=2),
         training=training,
         model=model,
         masks=masks,
-        images=images,
-        gallery=training.with_name("gallery.png"),
+        part=part,
+        shard=1,
+        shards=1,
         seed=0,
+        checkpoint=None,
         device="cpu",
         report=silent,
     )
+    gallery = training.with_name("gallery.png")
+    join_shards(training=training, masks=masks, parts=[part], images=images, gallery=gallery, seed=0)
     return read_pack(images)
 
 

@@ -1,16 +1,17 @@
 from pathlib import Path
 
 from cmrbridge.runtime.job import job
-from cmrbridge.synthesis.render import ImageRendering, render_images
+from cmrbridge.synthesis.render import ImageRendering, render_shard
 
 with job(snakemake, torch=True) as run:
-    render_images(
+    render_shard(
         settings=ImageRendering(**run.resolved(snakemake.params.settings)),
         training=Path(snakemake.input.training),
         model=Path(snakemake.input.model),
         masks=Path(snakemake.input.masks),
-        images=Path(snakemake.output.images),
-        gallery=Path(snakemake.output.gallery),
+        part=Path(snakemake.output.part),
+        shard=snakemake.params.shard,
+        shards=snakemake.params.shards,
         seed=snakemake.params.seed,
         checkpoint=run.resume,
         device=run.device,
