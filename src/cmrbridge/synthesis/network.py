@@ -23,7 +23,7 @@ from cmrbridge.synthesis.augment import MOVES
 
 GROUPS = 8  # of every normalisation: channels are multiples of it
 HEAD = 32  # channels of an attention head, where they divide evenly
-GRAIN = 0.05  # spread, of the data's [-1, 1], that a pixel's surroundings don't explain
+SPREAD = 0.5  # standard deviation of prepared images in [-1, 1]
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Modulation:
 class SpadeUNet(nn.Module):
     """(x_t, t, `Modulation`) → x_0 for images (batch, 1, y, x); y and x divisible by fold · 2^(levels − 1).
 
-    The estimate is a(t) x_t + b(t) F(x_t, t) with a near 1 only where the noise is finer than `GRAIN` (the weights of
-    Karras et al. 2022, table 1, F scaled to the data rather than to GRAIN): F draws the anatomy, and the grain of
-    an almost clean image passes by instead of being redrawn by folded pixels.
+    The estimate is a(t) x_t + b(t) F(x_t, t) with the weights of Karras et al. 2022, table 1: F draws where there is
+    mostly noise, and corrects where there is mostly image, so that its errors are never larger than the noise. A
+    smaller SPREAD, which leaves almost clean images to be redrawn from folded pixels, gave grainy ones.
     """
 
     def __init__(
@@ -206,5 +206,5 @@ def _waves(time: Tensor, count: int) -> Tensor:
 def _blend(schedule: str) -> tuple[Tensor, Tensor]:
     """Weights (1000,) of x_t and of what the network draws."""
     shares = signal_shares(schedule)
-    total = GRAIN**2 * shares + 1 - shares
-    return GRAIN**2 * shares.sqrt() / total, ((1 - shares) / total).sqrt()
+    total = SPREAD**2 * shares + 1 - shares
+    return SPREAD**2 * shares.sqrt() / total, ((1 - shares) / total).sqrt()

@@ -9,7 +9,7 @@ import torch
 from cmrbridge.core.diffusion import one_hot, signal_shares
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.augment import draw_moves, moved
-from cmrbridge.synthesis.model import SpadeTraining, build, descent
+from cmrbridge.synthesis.model import LAST, SpadeTraining, build, descent
 
 SIZE = 16
 
@@ -69,18 +69,19 @@ def test_a_network_told_of_no_move_is_one_that_was_told_nothing() -> None:
     assert network.condition(mask).aside is None
 
 
-@pytest.mark.parametrize("calls", [1, 2, 20, 200, 999, 1000])
-def test_a_descent_falls_from_pure_noise_to_the_data(calls: int) -> None:
+@pytest.mark.parametrize("calls", [1, 2, 20, 200, STEPS - LAST])
+def test_a_descent_falls_from_pure_noise_to_the_finest_that_is_denoised(calls: int) -> None:
     rungs, shares = descent("cosine", calls), signal_shares("cosine").double()
     times = [rung.time for rung in rungs]
     assert len(times) == calls
     assert times[0] == 999
+    assert calls == 1 or times[-1] == LAST
     assert np.all(np.diff(times) < 0)
     assert [rung.share for rung in rungs] == [float(shares[time]) for time in times]
     assert [rung.after for rung in rungs] == [*[rung.share for rung in rungs[1:]], 1.0]
 
 
-@pytest.mark.parametrize("calls", [0, 1001])
+@pytest.mark.parametrize("calls", [0, STEPS - LAST + 1])
 def test_an_impossible_number_of_calls_is_refused(calls: int) -> None:
     with pytest.raises(InputError, match="calls"):
         descent("cosine", calls)

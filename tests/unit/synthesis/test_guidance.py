@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from cmrbridge.core.checkpoint import Paused, Resume
+from cmrbridge.core.diffusion import signal_shares
 from cmrbridge.core.geometry import Grid
 from cmrbridge.core.labels import write_labels
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.model import SpadeTraining, build, draw_images, load_model
-from cmrbridge.synthesis.network import GRAIN, Modulation, SpadeUNet
+from cmrbridge.synthesis.network import SPREAD, Modulation, SpadeUNet
 from cmrbridge.synthesis.render import ImageRendering, bounds, join_shards, render_references, render_shard
 from cmrbridge.synthesis.train import train_spade_diffusion
 
@@ -113,17 +114,17 @@ def test_guidance_wants_a_model_that_knows_no_mask(tmp_path: Path) -> None:
         render(training, model, guidance=1.5)
 
 
-def test_the_grain_of_a_clean_image_passes_and_noise_does_not() -> None:
-    """An untrained network draws nothing: what is left is the weight of its input."""
-    network = build(TINY)
+def test_an_untrained_network_is_the_best_linear_estimate() -> None:
+    """It draws nothing: what is left is Wiener's weight √ᾱ s² / (ᾱ s² + 1 − ᾱ) of the input, for data of spread s."""
+    network, shares = build(TINY), signal_shares(TINY.schedule)
     x = torch.randn(1, 1, SIZE, SIZE)
     modulation = network.condition(torch.zeros(1, 4, SIZE, SIZE))
-    with torch.no_grad():
-        weights = [float((network(x, torch.tensor([time]), modulation) / x).mean()) for time in (0, 500, 999)]
-    share = 1 - float(network.drawn[0]) ** 2 * GRAIN**2  # of the signal at time 0, within rounding
-    assert weights[0] == pytest.approx(share, abs=0.05)
-    assert weights[1] < 0.01
-    assert weights[2] == 0
+    for time in (0, 100, 500, 999):
+        with torch.no_grad():
+            found = network(x, torch.tensor([time]), modulation)
+        share = shares[time]
+        expected = share.sqrt() * SPREAD**2 / (share * SPREAD**2 + 1 - share)
+        torch.testing.assert_close(found, expected * x)
 
 
 def test_one_vendor_has_no_embedding_and_two_have_one_case_each(tmp_path: Path) -> None:
