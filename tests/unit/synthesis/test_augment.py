@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cmrbridge.core.diffusion import one_hot, signal_shares
+from cmrbridge.core.diffusion import STEPS, one_hot, signal_shares
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.augment import draw_moves, moved
 from cmrbridge.synthesis.model import LAST, SpadeTraining, build, descent
