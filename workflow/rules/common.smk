@@ -140,6 +140,11 @@ def every_generator(pattern):
     )
 
 
+def escaped(pattern):
+    """The pattern with its wildcards doubled, as gather needs those that it is not to fill in."""
+    return pattern.replace("{", "{{").replace("}", "}}")
+
+
 def asked_sets():
     """Source and moment of the training of each generated set that an arm asks for."""
     return RUNS[RUNS.synthetic != ""][["source", "synthetic"]].drop_duplicates()

@@ -78,7 +78,7 @@ rule join_shards:
     input:
         training=f"{RESULTS}/data/{{source}}/training.npz",
         masks=f"{MASKS}/sample/masks.npz",
-        parts=gather.shards(f"{RENDERED}/shards/{{{{scatteritem}}}}/images.npz"),
+        parts=gather.shards(f"{escaped(RENDERED)}/shards/{{scatteritem}}/images.npz"),
     output:
         images=f"{RENDERED}/images.npz",
         gallery=report(
