@@ -185,7 +185,9 @@ def _choice(scores: dict[str, tuple[float, float]], settings: Candidates) -> dic
     told = f"{best}: mean Dice gain {scores[best][0]:+.4f} under simulated shifts, less the loss on unshifted images"
     return {
         "chosen": best if helps else UNTRANSLATED,
-        "settings": dataclasses.asdict(settings.settings[best] if helps else Translation("none", even=0.0)),
+        "settings": dataclasses.asdict(
+            settings.settings[best] if helps else Translation("none", even=0.0, reshade=0.0)
+        ),
         "why": told if helps else f"no candidate helps; the best is {told}",
         "scores": {name: {"dice_gain": gain, "psnr_gain": clearer} for name, (gain, clearer) in scores.items()},
     }

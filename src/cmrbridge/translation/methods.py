@@ -18,6 +18,10 @@ from cmrbridge.core.diffusion import Network
 from cmrbridge.core.solvers import Rung, ddim_step, ladder, noised
 from cmrbridge.errors import InputError
 from cmrbridge.translation.settings import LOW_PASSED, Translation
+from cmrbridge.translation.shading import FLOOR, gaussian
+
+WIDTH = 3 / 64  # standard deviation over which brightness is taken from the network, share of the side
+ASKED = 2  # times: the first answer is timid
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,29 @@ def translate(
             answer = network(x, time)
         return answer.float().clamp(-1, 1)
 
+    if settings.reshade:
+        for noise in fields[:ASKED]:
+            reference = reshaded(estimate, reference, ladder(schedule, 1, settings.reshade)[0], noise)
     rungs = ladder(schedule, settings.calls, settings.start)
     guided = Guided(estimate, reference, fields, settings)
     return METHODS[settings.method](guided, rungs).clamp(-1, 1)
+
+
+@torch.no_grad()
+def reshaded(network: Network, reference: Tensor, rung: Rung, noise: Tensor) -> Tensor:
+    """``reference`` (batch, 1, y, x) as bright, over `WIDTH`, as the network's estimate from ``rung``; its own detail.
+
+    Guidance keeps the reference's low frequencies, where most of what scanners do to an image lies: it would undo what
+    the network knows of them. The network is therefore asked before, and its answer is what guidance then keeps.
+    """
+    estimate = network(noised(reference, rung.share, noise), _times(reference, rung))
+    rows, columns = (
+        torch.from_numpy(gaussian(size, WIDTH * size)).to(reference)
+        for size in (reference.shape[-2], reference.shape[-1])
+    )
+    floor = 1 + FLOOR / 127.5
+    gain = rows @ ((estimate + floor).log() - (reference + floor).log()) @ columns.T
+    return ((reference + floor) * gain.exp() - floor).clamp(-1, 1)
 
 
 def _unchanged(guided: Guided, rungs: Sequence[Rung]) -> Tensor:

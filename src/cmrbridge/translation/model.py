@@ -16,7 +16,7 @@ from cmrbridge.errors import InputError
 
 KIND = "image diffusion"
 SPREAD = 0.5  # standard deviation of the images' values in [-1, 1], about
-DETAIL = 0.1  # the same of what neighbouring pixels don't tell: texture and edges
+DETAIL = 0.04  # the same of what neighbouring pixels don't tell: grain; a larger one lets noise through
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,9 @@ class TranslationTraining(LoopSettings):
     batch: images a step; channels: of each level, multiples of 8, the resolution halves between two; layers: residual
     blocks a level; fold: pixels a side that are folded into channels before the network (2 quarters its work);
     schedule: "cosine" or "linear"; top: share of the 1000 steps that is learnt, from the least noise up: no translation
-    can start above; rotate: degrees, shift: share of the side, scale: share; each image is moved by at
-    most that much.
+    can start above; disturb: standard deviation of the logarithm of the smooth field under which the network sees an
+    image (`translation.disturb`), 0 for a plain diffusion model; rotate: degrees, shift: share of the side, scale:
+    share; each image is moved by at most that much.
     """
 
     average: float = 0.999
@@ -36,7 +37,8 @@ class TranslationTraining(LoopSettings):
     layers: int = 1
     fold: int = 2
     schedule: str = "cosine"
-    top: float = 1.0
+    top: float = 0.3
+    disturb: float = 0.45
     rotate: float = 10.0
     shift: float = 0.04
     scale: float = 0.08

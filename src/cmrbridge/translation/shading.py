@@ -19,11 +19,12 @@ def blurred(images: NDArray[np.generic], deviation: float) -> NDArray[np.float64
 
     deviation: pixels.
     """
-    rows, columns = (_gaussian(size, deviation) for size in images.shape[-2:])
+    rows, columns = (gaussian(size, deviation) for size in images.shape[-2:])
     return np.asarray(rows @ images.astype(np.float64) @ columns.T)
 
 
-def _gaussian(size: int, deviation: float) -> NDArray[np.float64]:
+def gaussian(size: int, deviation: float) -> NDArray[np.float64]:
+    """The matrix (size, size) that smooths a line of pixels; each row sums to 1."""
     distance = np.arange(size)[:, None] - np.arange(size)
     weights = np.exp(-0.5 * (distance / deviation) ** 2) * (abs(distance) <= int(TRUNCATE * deviation + 0.5))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

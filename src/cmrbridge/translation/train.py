@@ -12,14 +12,16 @@ from cmrbridge.core.diffusion import STEPS
 from cmrbridge.core.loop import Average, Report, fit
 from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.core.pictures import Bytes, grey, tile, write_png
-from cmrbridge.core.solvers import noised, sample
+from cmrbridge.core.solvers import ladder, noised, solve
 from cmrbridge.errors import InputError
+from cmrbridge.translation.disturb import disturbed
 from cmrbridge.translation.model import KIND, ImageDenoiser, TranslationTraining, build, to_images, to_signal
 from cmrbridge.translation.shading import mean_shading
 
 SHOWN = 8  # images a row of the sample sheet
 CALLS = 20  # of the network, for the sample sheet
 LEVELS = (30, 100, 300)  # of 1000 steps: the noise that translation starts from, and less
+DISTURBED = 50  # the same: the least noise at which images are disturbed
 
 
 def train_image_diffusion(
@@ -35,7 +37,8 @@ def train_image_diffusion(
 ) -> None:
     """Train on all slices of ``training``'s train split; write ``model`` and the sheet ``samples`` (PNG).
 
-    The sheet: held-out images, their one-step estimates from growing noise (`LEVELS`), and samples from pure noise.
+    The sheet: held-out images, their one-step estimates from growing noise (`LEVELS`), and what sampling makes of them
+    from the most noise that is learnt.
     """
     source, shown = source_images(training)
     size = check_size(training, source.images, settings)
@@ -47,7 +50,7 @@ def train_image_diffusion(
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         rows = torch.randint(len(images), (settings.batch,), generator=generator, device=device)
         x0 = moved(to_signal(images[rows]), settings, generator)
-        return denoising_loss(network, x0, settings.top, generator), {}
+        return denoising_loss(network, x0, settings, generator), {}
 
     def inspect(step: int, average: Average | None) -> dict[str, float]:
         assert average is not None  # TranslationTraining insists on one
@@ -69,19 +72,27 @@ def train_image_diffusion(
     write_model(model, network, average.values, about)
 
 
-def denoising_loss(network: ImageDenoiser, x0: Tensor, top: float, generator: torch.Generator) -> Tensor:
-    """Mean squared error of x_0 in units of c_out (Karras et al. 2022, eq. 8), over steps below ``top`` (share).
+def denoising_loss(
+    network: ImageDenoiser, x0: Tensor, settings: TranslationTraining, generator: torch.Generator
+) -> Tensor:
+    """Mean squared error of x_0 in units of c_out (Karras et al. 2022, eq. 8), over steps below ``settings.top``.
 
     x0: (batch, 1, y, x) in [-1, 1]. Unlike `core.diffusion`'s, the weight of an error goes on growing where noise is
-    little: an image's grain, which a mask has none of, counts here. Times are spread evenly over the batch.
+    little: an image's grain, which a mask has none of, counts here. Times are spread evenly over the batch. From
+    `DISTURBED` on the network sees disturbed images; below, c_out is too small for it to set brightness right.
     """
     batch, device = len(x0), x0.device
     offset = torch.rand(1, generator=generator, device=device)
     places = (offset + torch.arange(batch, device=device) / batch) % 1
-    times = (places * top * STEPS).long().clamp(max=STEPS - 1)
+    times = (places * settings.top * STEPS).long().clamp(max=STEPS - 1)
     noise = torch.randn(x0.shape, generator=generator, device=device)
     share = network.shares[times].view(-1, 1, 1, 1)
-    noisy = share.sqrt() * x0 + (1 - share).sqrt() * noise
+    seen = x0
+    if settings.disturb:
+        amount = torch.rand((batch, 1, 1, 1), generator=generator, device=device)
+        amount = amount * (times >= DISTURBED).view(-1, 1, 1, 1)
+        seen = disturbed(x0, amount, settings.disturb, generator)
+    noisy = share.sqrt() * seen + (1 - share).sqrt() * noise
     error = (network(noisy, times).float() - x0).square()
     return (error / network.parts(share)[1].square()).mean()
 
@@ -144,9 +155,9 @@ def _inspected(
         times = torch.full((len(truth),), level - 1, device=truth.device)
         rows.append(network(noised(truth, float(network.shares[level - 1]), noise), times).float().clamp(-1, 1))
         values[f"psnr_{level}"] = float(10 * torch.log10(4 / (rows[-1] - truth).square().mean()))
-    n, channels, y, x = truth.shape
-    shape = (n, channels, y, x)
-    drawn = sample(network, shape, schedule=settings.schedule, solver="dpm-solver++", calls=CALLS, generator=generator)
+    rungs = ladder(settings.schedule, CALLS, settings.top)
+    start = noised(truth, rungs[0].share, noise)
+    drawn = solve(network, start, rungs, solver="dpm-solver++", generator=generator)
     sheet = to_images(torch.cat([*rows, drawn])).cpu().numpy()
     write_png(samples, tile(grey(sheet), columns=SHOWN))
     return values

@@ -73,6 +73,11 @@ def translated_images(
 
     The shading is always estimated from whole volumes.
     """
+    most = max(settings.start if settings.method != "none" else 0.0, settings.reshade)
+    if most > trained.top:
+        raise InputError(
+            f"start or reshade: {most} is noisier than the model has learnt: at most its top, {trained.top}"
+        )
     chosen = np.arange(len(pack.images)) if rows is None else rows
     references = _references(pack, network, settings)[torch.from_numpy(chosen)]
     cases = pack.case[chosen]

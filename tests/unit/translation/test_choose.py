@@ -143,7 +143,7 @@ def test_where_nothing_helps_the_choice_is_to_leave_images_alone(made_up: Path) 
     chosen = choose(made_up, "bad")
     assert chosen["chosen"] == UNTRANSLATED
     assert "no candidate helps" in chosen["why"]
-    assert read_choice(made_up / "choice.json") == Translation("none", even=0.0)
+    assert read_choice(made_up / "choice.json") == Translation("none", even=0.0, reshade=0.0)
 
 
 def test_what_a_user_can_get_wrong_is_told(made_up: Path) -> None:
@@ -165,7 +165,7 @@ def test_candidates_hold_every_shift_with_and_without_translation(tmp_path: Path
     pack = Pack(volume(), labels(), np.zeros(2, np.int32), np.arange(2, dtype=np.int32), (case("one", "ED"),))
     write_pack(tmp_path / "training.npz", pack)
     translate_candidates(
-        settings=Candidates({"even": {"method": "none", "even": 0.5}}, slices=1),  # type: ignore[dict-item]
+        settings=Candidates({"even": {"method": "none", "even": 0.5, "reshade": 0}}, slices=1),  # type: ignore[dict-item]
         model=tmp_path / "model",
         training=tmp_path / "training.npz",
         candidates=tmp_path / "candidates.npz",
@@ -174,6 +174,8 @@ def test_candidates_hold_every_shift_with_and_without_translation(tmp_path: Path
         report=lambda *_, **__: None,
     )
     made = read_pack(tmp_path / "candidates.npz")
+    assert made.labels is not None
+    assert pack.labels is not None
     names = [(one.subject, one.phase) for one in made.cases]
     assert names == [(name, shift) for shift in [UNSHIFTED, *SHIFTS] for name in (UNTRANSLATED, "even")]
     assert np.array_equal(made.images[0], pack.images[0])

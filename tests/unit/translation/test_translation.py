@@ -13,10 +13,11 @@ from cmrbridge.core.checkpoint import Paused, Resume
 from cmrbridge.core.geometry import Grid
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
+from cmrbridge.translation.disturb import disturbed
 from cmrbridge.translation.methods import METHODS, low_pass, translate
 from cmrbridge.translation.model import TranslationTraining, build, load_model, to_images, to_signal
 from cmrbridge.translation.settings import METHOD_NAMES, Translation
-from cmrbridge.translation.train import train_image_diffusion
+from cmrbridge.translation.train import DISTURBED, denoising_loss, train_image_diffusion
 from cmrbridge.translation.translate import noise_fields, translate_pack, translated_images
 
 SIZE = 16
@@ -46,7 +47,7 @@ def training(tmp_path: Path) -> Path:
 def train(training: Path, name: str = "model", checkpoint: Resume | None = None, **changed: object) -> Path:
     model = training.with_name(f"{name}.safetensors")
     train_image_diffusion(
-        settings=TranslationTraining(**{**vars(TINY), **changed}),  # type: ignore[arg-type]
+        settings=TranslationTraining(**{**vars(TINY), **changed}),
         training=training,
         model=model,
         samples=training.with_name("samples.png"),
@@ -89,7 +90,7 @@ def test_inversion_returns_the_image_where_the_network_sees_no_noise() -> None:
 
     shares = signal_shares("cosine")
     known = reference() / 2
-    settings = Translation("inversion", start=0.5, calls=5)
+    settings = Translation("inversion", start=0.5, calls=5, reshade=0)
     out = translate(
         lambda x, time: x / shares[time].sqrt().view(-1, 1, 1, 1), known, settings, fields(5), schedule="cosine"
     )
@@ -99,7 +100,7 @@ def test_inversion_returns_the_image_where_the_network_sees_no_noise() -> None:
 def test_ilvr_lays_the_references_low_frequencies_over_what_the_network_wants() -> None:
     """A flat reference has nothing else: whatever flat image the network insists on, the reference comes out."""
     flat = torch.full((1, 1, SIZE, SIZE), 0.4)
-    settings = Translation("ilvr", calls=4)
+    settings = Translation("ilvr", calls=4, reshade=0)
     out = translate(lambda x, time: torch.full_like(x, -0.7), flat, settings, fields(4), schedule="cosine")
     torch.testing.assert_close(out, flat)
 
@@ -108,16 +109,27 @@ def test_dda_moves_low_frequencies_towards_the_reference_and_more_so_at_a_larger
     known = reference(0.3)
 
     def gap(scale: float) -> float:
-        settings = Translation("dda", start=0.4, calls=8, scale=scale)
+        settings = Translation("dda", start=0.4, calls=8, scale=scale, reshade=0)
         out = translate(lambda x, time: 0.6 * x - 0.1, known, settings, fields(8), schedule="cosine")
         return float(low_pass(known - out, 4).norm())
 
     assert gap(2.0) < 0.8 * gap(0.5) < 0.8 * gap(0.0)
 
 
+def test_reshading_takes_brightness_from_the_network_and_detail_from_the_reference() -> None:
+    """A slope lies over the reference; the network knows the image without it and without detail."""
+    detail = 0.05 * ((torch.arange(SIZE)[:, None] + torch.arange(SIZE)) % 2 * 2.0 - 1)[None, None]
+    slope = torch.linspace(0.7, 1.3, SIZE)
+    before = (detail + 0.8) * slope - 1
+    settings = Translation("none", reshade=0.1)
+    after = translate(lambda x, time: torch.full_like(x, -0.2), before, settings, fields(10), schedule="cosine")
+    assert (after + 0.2).mean(dim=2).abs().max() < 0.2 * (before + 0.2).mean(dim=2).abs().max()
+    assert torch.corrcoef(torch.stack([(after + 0.2).flatten(), detail.flatten()]))[0, 1] > 0.95
+
+
 def test_one_step_of_sdedit_is_the_networks_answer_to_the_noised_reference() -> None:
     known, noise = reference(), fields(1)
-    settings = Translation("sdedit", start=0.3, calls=1)
+    settings = Translation("sdedit", start=0.3, calls=1, reshade=0)
     from cmrbridge.core.diffusion import signal_shares
 
     share = float(signal_shares("cosine")[299])
@@ -133,6 +145,41 @@ def test_the_denoiser_passes_detail_where_noise_is_little_and_nothing_where_all_
     x = reference()
     assert (network(x, torch.tensor([0, 0])) - x).abs().max() < 0.01
     assert network(x, torch.tensor([999, 999])).abs().max() == 0
+
+
+def test_a_disturbance_of_no_amount_is_none_and_others_keep_the_range_and_brightness() -> None:
+    signal = reference().repeat(4, 1, 1, 1).clamp(-1, 1)
+    amount = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]).view(-1, 1, 1, 1)
+    after = disturbed(signal, amount, 0.45, torch.Generator().manual_seed(0))
+    assert torch.equal(after[:4], signal[:4])
+    assert (after[4:] - signal[4:]).abs().mean() > 0.05
+    assert after.abs().max() <= 1
+    bright = torch.quantile((after[4:].flatten(1) + 1) / 2, 0.97, dim=1)
+    assert (bright > 0.3).all()
+
+
+class Stub:
+    """In place of an `ImageDenoiser`: returns what it is told to, else what it sees."""
+
+    def __init__(self, answer: Tensor | None = None) -> None:
+        network = build(TINY, SIZE)
+        self.shares, self.parts, self.answer = network.shares, network.parts, answer
+
+    def __call__(self, x: Tensor, time: Tensor) -> Tensor:
+        return x if self.answer is None else self.answer
+
+
+def test_the_network_sees_disturbed_images_above_a_level_of_noise_and_is_asked_for_the_undisturbed() -> None:
+    x0 = reference(0.1).repeat(4, 1, 1, 1).clamp(-1, 1)
+
+    def loss(network: Stub, top: float, disturb: float) -> float:
+        settings = TranslationTraining(steps=1, learning_rate=1, top=top, disturb=disturb)
+        return float(denoising_loss(network, x0, settings, torch.Generator().manual_seed(4)))  # type: ignore[arg-type]
+
+    below = DISTURBED / 1000
+    assert loss(Stub(), below, 0.45) == loss(Stub(), below, 0)
+    assert loss(Stub(), 2 * below, 0.45) > 1.1 * loss(Stub(), 2 * below, 0)
+    assert loss(Stub(x0), 2 * below, 0.45) == 0
 
 
 def test_signals_and_images_are_inverse() -> None:
@@ -184,7 +231,7 @@ def test_translation_changes_the_images_alone_and_resumes_to_the_same_bytes(trai
 
 
 def test_without_a_method_and_evening_nothing_changes(training: Path) -> None:
-    after = translated(training, train(training), "same", method="none")
+    after = translated(training, train(training), "same", method="none", reshade=0)
     assert np.array_equal(after.images, read_pack(training).images)
 
 
@@ -221,6 +268,7 @@ def test_what_a_user_can_get_wrong_is_told(training: Path, tmp_path: Path) -> No
     refuse("not one of none, dda", lambda: Translation("dda2"))
     refuse("factor: 1", lambda: Translation("dda", factor=1))
     refuse("start: 0", lambda: Translation("dda", start=0))
+    refuse("reshade: 2", lambda: Translation("dda", reshade=2))
     refuse("between 0 and 1", lambda: TranslationTraining(steps=1, learning_rate=1, average=0.0))
     refuse("don't divide by 32", lambda: train(training, channels=(8, 8, 8, 8), fold=4))
     refuse("factor: 5 does not divide", lambda: translated(training, model, "out", factor=5))
