@@ -44,12 +44,14 @@ ALONE = {"even": 0.0, "reshade": 0.0}
 METHODS: dict[str, dict[str, Any]] = {
     "shading": {"method": "none", "reshade": 0.0},
     "reshading": {"method": "none"},
-    "dda": {"method": "dda", "start": 0.05, "calls": 2, "scale": 1.0},
-    "ilvr": {"method": "ilvr", "start": 0.05, "calls": 2, "factor": 2},
+    "ilvr": {"method": "ilvr", "start": 0.02, "calls": 1, "factor": 2},
+    "ilvr further": {"method": "ilvr", "start": 0.1, "calls": 2, "factor": 4},
+    "dda": {"method": "dda", "start": 0.02, "calls": 1, "factor": 2},
+    "dda further": {"method": "dda", "start": 0.1, "calls": 2, "factor": 4},
     "sdedit": {"method": "sdedit", "start": 0.05, "calls": 2},
     "inversion": {"method": "inversion", "start": 0.1, "calls": 3},
-    "dda alone": {"method": "dda", "start": 0.2, "calls": 4, "scale": 1.0, **ALONE},
-    "ilvr alone": {"method": "ilvr", "start": 0.2, "calls": 4, **ALONE},
+    "ilvr alone": {"method": "ilvr", "start": 0.1, "calls": 2, "factor": 4, **ALONE},
+    "dda alone": {"method": "dda", "start": 0.1, "calls": 2, "factor": 4, **ALONE},
 }
 
 

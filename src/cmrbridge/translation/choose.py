@@ -93,13 +93,14 @@ def translate_candidates(
 
 
 def _spread(pack: Pack, count: int) -> NDArray[np.int64]:
-    """Rows of up to ``count`` slices of each volume that show any structure, evenly spread."""
+    """Rows of up to ``count`` slices of each volume that show any structure, in the middles of equal parts of them."""
     assert pack.labels is not None
     shown = pack.labels.any(axis=(1, 2))
     chosen: list[int] = []
     for index in np.unique(pack.case):
         rows = np.flatnonzero((pack.case == index) & shown)
-        chosen += list(rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))])
+        parts = min(count, len(rows))
+        chosen += list(rows[((np.arange(parts) + 0.5) * len(rows) / parts).astype(int)])
     return np.array(chosen)
 
 

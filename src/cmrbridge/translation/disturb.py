@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 KNOTS = 5  # a side, of the smooth field
-BEND = 0.5  # largest |logarithm| of the exponent
+BEND = 0.6  # largest |logarithm| of the exponent
 GAIN = 0.4  # the same of the overall gain
-FLATTEN = 0.6  # largest share of the contrast above a random grey that is lost
+FLATTEN = 0.7  # largest share of the contrast above a random grey that is lost
 BRIGHT = 0.97  # quantile that stays where it was but for the overall gain, as a volume's percentiles would
 LEAST = 1e-4
 

@@ -38,7 +38,7 @@ class TranslationTraining(LoopSettings):
     fold: int = 2
     schedule: str = "cosine"
     top: float = 0.3
-    disturb: float = 0.45
+    disturb: float = 0.7
     rotate: float = 10.0
     shift: float = 0.04
     scale: float = 0.08

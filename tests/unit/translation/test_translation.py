@@ -150,7 +150,7 @@ def test_the_denoiser_passes_detail_where_noise_is_little_and_nothing_where_all_
 def test_a_disturbance_of_no_amount_is_none_and_others_keep_the_range_and_brightness() -> None:
     signal = reference().repeat(4, 1, 1, 1).clamp(-1, 1)
     amount = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]).view(-1, 1, 1, 1)
-    after = disturbed(signal, amount, 0.45, torch.Generator().manual_seed(0))
+    after = disturbed(signal, amount, 0.7, torch.Generator().manual_seed(0))
     assert torch.equal(after[:4], signal[:4])
     assert (after[4:] - signal[4:]).abs().mean() > 0.05
     assert after.abs().max() <= 1
@@ -177,9 +177,9 @@ def test_the_network_sees_disturbed_images_above_a_level_of_noise_and_is_asked_f
         return float(denoising_loss(network, x0, settings, torch.Generator().manual_seed(4)))  # type: ignore[arg-type]
 
     below = DISTURBED / 1000
-    assert loss(Stub(), below, 0.45) == loss(Stub(), below, 0)
-    assert loss(Stub(), 2 * below, 0.45) > 1.1 * loss(Stub(), 2 * below, 0)
-    assert loss(Stub(x0), 2 * below, 0.45) == 0
+    assert loss(Stub(), below, 0.7) == loss(Stub(), below, 0)
+    assert loss(Stub(), 2 * below, 0.7) > 1.1 * loss(Stub(), 2 * below, 0)
+    assert loss(Stub(x0), 2 * below, 0.7) == 0
 
 
 def test_signals_and_images_are_inverse() -> None:
