@@ -24,7 +24,7 @@ class Translation:
     scale: float = 1.0
     eta: float = 0.0
     even: float = 0.5
-    reshade: float = 0.1
+    reshade: float = 0.06
 
     def __post_init__(self) -> None:
         if self.method not in METHOD_NAMES:
