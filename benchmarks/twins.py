@@ -41,12 +41,13 @@ RESAMPLES = 2000
 EVERYONE = "all"
 
 ALONE = {"even": 0.0, "reshade": 0.0}
+# "ilvr" and "dda": as chosen on the source alone under simulated shifts
 METHODS: dict[str, dict[str, Any]] = {
     "shading": {"method": "none", "reshade": 0.0},
     "reshading": {"method": "none"},
-    "ilvr": {"method": "ilvr", "start": 0.02, "calls": 1, "factor": 2},
+    "ilvr": {"method": "ilvr", "start": 0.02, "calls": 2, "factor": 4},
     "ilvr further": {"method": "ilvr", "start": 0.1, "calls": 2, "factor": 4},
-    "dda": {"method": "dda", "start": 0.02, "calls": 1, "factor": 2},
+    "dda": {"method": "dda", "start": 0.02, "calls": 2, "factor": 2},
     "dda further": {"method": "dda", "start": 0.1, "calls": 2, "factor": 4},
     "sdedit": {"method": "sdedit", "start": 0.05, "calls": 2},
     "inversion": {"method": "inversion", "start": 0.1, "calls": 3},

@@ -181,7 +181,8 @@ def _gain(row: Row, name: str) -> float:
 
 
 def _choice(scores: dict[str, tuple[float, float]], settings: Candidates) -> dict[str, Any]:
-    best = max(scores, key=lambda name: (round(scores[name][0] / STEP), scores[name][1]))
+    most = max(gain for gain, _ in scores.values())
+    best = max((name for name in scores if scores[name][0] > most - STEP), key=lambda name: scores[name][1])
     helps = scores[best][0] > 0
     told = f"{best}: mean Dice gain {scores[best][0]:+.4f} under simulated shifts, less the loss on unshifted images"
     return {

@@ -48,6 +48,8 @@ class TranslationTraining(LoopSettings):
             raise InputError(
                 f"average: {self.average} must lie between 0 and 1: images are translated with averaged weights"
             )
+        if not 0 < self.top <= 1 or self.disturb < 0:
+            raise InputError(f"top: {self.top} must be above 0 and at most 1, disturb: {self.disturb} not below 0")
 
 
 class ImageDenoiser(nn.Module):

@@ -18,6 +18,7 @@ from cmrbridge.translation.choose import (
     COLUMNS,
     UNTRANSLATED,
     Candidates,
+    _choice,
     choose_translation,
     read_choice,
     translate_candidates,
@@ -137,6 +138,11 @@ def test_what_restores_is_chosen_with_its_settings_and_its_table(made_up: Path) 
     assert float(rows["good", "coil"]["dice"]) == 1 > float(rows["good", "coil"]["dice_before"])
     assert float(rows["bad", UNSHIFTED]["dice_before"]) == 1
     assert float(rows["good", "coil"]["edge_mm"]) == 0 < float(rows["good", "coil"]["edge_mm_before"])
+
+
+def test_gains_in_dice_that_hardly_differ_leave_the_choice_to_psnr() -> None:
+    settings = Candidates({name: Translation("ilvr") for name in "abc"})
+    assert _choice({"a": (0.0306, 1.0), "b": (0.0304, 2.0), "c": (0.0290, 3.0)}, settings)["chosen"] == "b"
 
 
 def test_where_nothing_helps_the_choice_is_to_leave_images_alone(made_up: Path) -> None:
