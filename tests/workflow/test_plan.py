@@ -50,7 +50,7 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("comparisons: {primary_target: mars}", ["mars", "primary_target"]),
         ("arms: {dg: {translated: {method: gan}}}", ["gan", "translation.methods"]),
         ("arms: {synthetic: {synthetic: {step: 7}}}", ["7", "synthesis.train.keep"]),
-        ("synthesis: {train: {channels: [64, 128, 192, 256, 320]}}\nimage: {size: 96}", ["96", "synthesis.train"]),
+        ("synthesis: {train: {channels: [64, 128, 192, 256, 320]}}\nimage: {size: 48}", ["48", "synthesis.train"]),
         ("translation: {train: {channels: [16, 16, 16, 16, 16, 16, 16]}}", ["64", "translation.train"]),
         ("judge: dann", ["judge", "dann"]),
         ("export: [png]\ndatasets: {phantom: {licence: ''}}", ["licence", "datasets.phantom"]),
