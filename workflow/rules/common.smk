@@ -97,7 +97,7 @@ def dataset_of(domain):
 
 
 def licence_of(wildcards):
-    return STUDY["datasets"][dataset_of(wildcards.source)]["licence"]
+    return STUDY["datasets"][dataset_of(wildcards.source)].get("licence", "")
 
 
 def run_at(wildcards):

@@ -116,7 +116,9 @@ def translation_candidates(wildcards):
     }
 
 
-JUDGE = judge_of(STUDY)
+JUDGE = (
+    judge_of(STUDY) if generator_sources() or every_translation("{method}") else None
+)
 
 
 def judge_model(wildcards):

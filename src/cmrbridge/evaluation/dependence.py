@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 # training: between sources the subjects would vary with it.
 HELD = {
     "ratio": (["source", "step"], "log"),
-    "subjects": (["ratio", "step"], "log"),
+    "subjects": (["cohort", "ratio", "step"], "log"),
     "images_frechet": (["source", "ratio"], "log"),
     "masks_frechet": (["source", "ratio"], "log"),
     "mask_fidelity": (["source", "ratio"], "linear"),

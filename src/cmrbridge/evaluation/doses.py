@@ -16,7 +16,7 @@ from cmrbridge.evaluation.gains import Gains
 
 ALL_TARGETS = "all targets"
 COLUMNS = (
-    "source", "architecture", "arm", "baseline", "target", "ratio", "subjects", "step", "metric",
+    "source", "cohort", "architecture", "arm", "baseline", "target", "ratio", "subjects", "step", "metric",
     "n_subjects", "n_seeds", "value", "gain", "gain_low", "gain_high", *QUALITIES,
 )  # fmt: skip
 CORRELATIONS = (
@@ -24,7 +24,7 @@ CORRELATIONS = (
     "spearman", "spearman_low", "spearman_high", "pearson", "pearson_low", "pearson_high", "reason",
 )  # fmt: skip
 MEASURED = dict(zip(QUALITIES, [("images", "frechet"), ("masks", "frechet"), ("mask fidelity", "dice")]))
-TEXTS = ("source", "architecture", "arm", "baseline", "target", "variable", "held", "reason")
+TEXTS = ("source", "cohort", "architecture", "arm", "baseline", "target", "variable", "held", "reason")
 
 Step = int | None
 
@@ -52,8 +52,9 @@ def measure_doses(
 ) -> None:
     """Write ``doses`` (`COLUMNS`), one row per source × architecture × arm × target, and ``correlations``.
 
-    arms: {"source", "arm", "ratio" (synthetic slices per real one), "step" (of the generator's training, None: its
-    end)} of the baseline, ratio 0, and of arms that differ from it in generated pairs alone: leave the others out.
+    arms: {"source", "cohort" (sources of one are nested), "arm", "ratio" (synthetic slices per real one), "step" (of
+    the generator's training, None: its end)} of the baseline, ratio 0, and of arms that differ from it in generated
+    pairs alone: leave the others out.
     splits: source → split.csv. fidelity: {"source", "step", "path"}, path a table of `fidelity.measure_generators`.
     The target "all targets" is the mean over the subjects of all targets but the source's own domain. gain: `Gain`
     (Dice: 0.01 is one point). Qualities: the generated set's distance, or Dice, over its real reference; NaN where
@@ -142,7 +143,13 @@ def _dose(
         raise InputError(f"doses: no split.csv given for the source {source!r}, only for {', '.join(subjects)}")
     known = quality.get((source, step), {}) if arm["ratio"] > 0 else {}
     return {
-        **{"source": source, "arm": arm["arm"], "baseline": settings.baseline, "metric": settings.metric},
+        **{
+            "source": source,
+            "cohort": arm["cohort"],
+            "arm": arm["arm"],
+            "baseline": settings.baseline,
+            "metric": settings.metric,
+        },
         **{"ratio": float(arm["ratio"]), "subjects": subjects[source], "step": step},
         **{name: known.get(name, math.nan) for name in QUALITIES},
     }

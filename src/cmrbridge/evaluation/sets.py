@@ -85,6 +85,12 @@ def _standardised(generated: Floats, real: Floats) -> tuple[Floats, Floats]:
 
 def _equal_sets(generated: int, subject: Subjects, settings: FidelitySettings) -> Iterator[tuple[Rows, Rows, Rows]]:
     """Per halving n rows of the generated and of each half; n: the smallest half, or all generated."""
+    count = len(np.unique(subject))
+    if count < 4:
+        raise InputError(
+            f"{count} real subjects with labels: two halves of two are the least to measure fidelity beside; give the "
+            "source more training or validation subjects"
+        )
     generator = np.random.default_rng(settings.seed)
     halves = list(halvings(subject, settings.repeats, generator))
     n = min(generated, *(len(half) for pair in halves for half in pair))

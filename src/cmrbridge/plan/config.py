@@ -12,6 +12,7 @@ from cmrbridge.errors import InputError
 
 Study = dict[str, Any]
 
+NOISE_STEPS = 1000  # of every diffusion model here (core.diffusion, which would import torch)
 PER_FRAME = {"phase", "annotated", "image", "label", "slices", "sha256"}
 
 HOW_TO_GET = {
@@ -33,6 +34,8 @@ def resolve(config: Mapping[str, Any]) -> Study:
         study["datasets"][name] = _located(name, study["datasets"][name])
     _check_licences(study)
     _check_sizes(study)
+    _check_kept(study)
+    _check_translations(study)
     return study
 
 
@@ -45,11 +48,34 @@ def _check_sizes(study: Study) -> None:
             raise InputError(f"image.size {size} can't be halved as {room}.train asks: make it a multiple of {step}")
 
 
+def _check_kept(study: Study) -> None:
+    keep, steps = study["synthesis"]["train"].get("keep", []), study["synthesis"]["train"]["steps"]
+    if keep != sorted(keep) or any(step > steps for step in keep):
+        raise InputError(f"synthesis.train.keep: {keep} must be rising steps, at most synthesis.train.steps ({steps})")
+
+
+def _check_translations(study: Study) -> None:
+    """Candidates of the methods that chosen arms use: what their network or their images can't do is told now."""
+    top, size = study["translation"]["train"]["top"], study["image"]["size"]
+    arms = [study["arms"][name] for name in study["run"]["arms"]]
+    used = {arm[key]["method"] for arm in arms for key in ("translated", "test_translation") if arm[key]}
+    for name in sorted(used):
+        where = f"translation.methods.{name}"
+        for one in candidates_of(study["translation"]["methods"][name]).values():
+            if max(one["start"], one["reshade"]) > top:
+                raise InputError(f"{where}: start and reshade must not exceed translation.train.top ({top})")
+            if one["calls"] > one["start"] * NOISE_STEPS:
+                raise InputError(f"{where}: {one['calls']} calls within {one['start']} of {NOISE_STEPS} steps: fewer")
+            if size % one.get("factor", 1):
+                raise InputError(f"{where}: factor {one['factor']} does not divide image.size {size}")
+
+
 def _check_licences(study: Study) -> None:
     """An exported set inherits its source's licence, which must therefore be known before anything is trained."""
-    for scenario in scenarios_of(study).values() if study["export"] else ():
+    exported = study["export"] and any("synthetic" in remedies_of(study["arms"][arm]) for arm in study["run"]["arms"])
+    for scenario in scenarios_of(study).values() if exported else ():
         name = study["domains"][scenario["source"]]["dataset"]
-        if not study["datasets"][name].get("licence"):
+        if not study["datasets"][name].get("licence", "").strip():
             raise InputError(
                 f"export: the exported set inherits its source's licence; name it: datasets.{name}.licence"
             )
@@ -88,6 +114,12 @@ def scenarios_of(study: Study) -> dict[str, dict[str, Any]]:
     return {name: study["scenarios"][name] for name in study["run"]["scenarios"]}
 
 
+def remedies_of(arm: Mapping[str, Any]) -> list[str]:
+    """Keys of what an arm adds to real labelled images; generated pairs at a ratio of 0 are none."""
+    pairs = ["synthetic"] if (arm["synthetic"] or {}).get("ratio") else []
+    return pairs + [key for key in ("translated", "adversarial", "test_translation") if arm[key]]
+
+
 def judge_of(study: Study) -> str:
     """The arm whose network judges generated images: the study's ``judge``, else its baseline.
 
@@ -96,9 +128,11 @@ def judge_of(study: Study) -> str:
     name = str(study.get("judge", study["comparisons"]["baseline"]))
     _known(name, study["run"]["arms"], "judge", "run.arms")
     arm = study["arms"][name]
-    helped = [key for key in ("synthetic", "translated", "adversarial", "test_translation") if arm[key]]
-    if helped or arm["train_on"] == "target":
-        raise InputError(f"judge: arm {name!r} learnt from more than the source's real images; name one that did not")
+    if remedies_of(arm) or arm["train_on"] == "target":
+        raise InputError(
+            f"judge: arm {name!r} (the baseline, where `judge` names none) uses more than the source's real images; "
+            "set `judge` to an arm of run.arms that does not"
+        )
     return name
 
 
@@ -149,7 +183,7 @@ def _check_references(study: Study) -> None:
 
 def _check_arm(name: str, study: Study) -> None:
     arm = study["arms"][name]
-    remedies = [key for key in ("synthetic", "adversarial", "translated", "test_translation") if arm[key]]
+    remedies = remedies_of(arm)
     if arm["train_on"] == "target" and remedies:
         raise InputError(f"arms.{name}: train_on: target is the ceiling; it takes no {' and no '.join(remedies)}")
     if arm["adversarial"] and arm["test_translation"]:
@@ -225,6 +259,12 @@ def _check_twin_split(name: str, other: str, study: Study) -> None:
     for key in ("dataset", "where"):
         if study["domains"][name].get(key) != study["domains"][other].get(key):
             raise InputError(f"domains.{name}.split.split_as: {other!r} has another {key}; give both the same")
+    ours, theirs = ({**study["split"], **study["domains"][one].get("split", {})} for one in (name, other))
+    if theirs.get("split_as", other) != other:
+        raise InputError(f"domains.{name}.split.split_as: {other!r} is itself split as another; name that one")
+    for key in ("train", "val", "seed"):
+        if ours[key] != theirs[key]:
+            raise InputError(f"domains.{name}.split.{key} differs from that of {other!r}: give both the same")
 
 
 def _known(name: object, catalogue: Iterable[object], key: str, where: str) -> None:

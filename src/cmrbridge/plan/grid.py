@@ -69,18 +69,23 @@ def _training_recipe(arm: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def doses(study: Study) -> list[dict[str, Any]]:
-    """The baseline and the chosen arms that differ from it in generated pairs alone, for each source: source, arm,
-    ratio, step (None: the generator's end). Empty where fewer than two of them have generated pairs: no response."""
+    """The baseline and the chosen arms that differ from it in generated pairs alone, for each source: source, cohort,
+    arm, ratio, step (None: the generator's end). Sources of one cohort are nested (``split_as``). Empty where pairs
+    come in one dose and from one set of subjects, and where the baseline has pairs itself: no response to show."""
     arms, baseline = study["arms"], study["comparisons"]["baseline"]
     plain = {**arms[baseline], "synthetic": None}
     chosen = [name for name in study["run"]["arms"] if {**arms[name], "synthetic": None} == plain]
     found = []
     for scenario, name in product(scenarios_of(study).values(), chosen):
         synthetic = arms[name]["synthetic"] or {"ratio": 0.0, "step": None}
-        found.append(
-            {"source": scenario["source"], "arm": name, "ratio": synthetic["ratio"], "step": synthetic["step"]}
-        )
-    return found if sum(one["ratio"] > 0 for one in found) > 1 else []
+        source = scenario["source"]
+        cohort = study["domains"][source].get("split", {}).get("split_as", source)
+        dose = {"ratio": synthetic["ratio"], "step": synthetic["step"]}
+        found.append({"source": source, "cohort": cohort, "arm": name, **dose})
+    points = [one for one in found if one["ratio"]]
+    kinds = {(one["ratio"], one["step"]) for one in points}
+    nested = len({one["source"] for one in points}) > len({one["cohort"] for one in points})
+    return found if not _moment(arms[baseline]["synthetic"]) and (len(kinds) > 1 or nested) else []
 
 
 def trainings(runs: pd.DataFrame) -> pd.DataFrame:

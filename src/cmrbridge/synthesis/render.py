@@ -119,7 +119,10 @@ def render_references(
     splits = ["train", "val"]
     labels = np.concatenate([labelled_slices(pack, split)[1] for split in splits])
     kinds = [(split, vendor) for split in splits for vendor in vendors_of(pack, split)]
-    drawn = _draw(settings, trained, model, labels, [vendor for _, vendor in kinds], seed, checkpoint, device, report)
+    # a vendor that only the validation split has is drawn as the first one, as on training's sheet
+    known = trained.vendors
+    looks = [vendor if vendor in known or not known else known[0] for _, vendor in kinds]
+    drawn = _draw(settings, trained, model, labels, looks, seed, checkpoint, device, report)
     write_pack(images, _as_pack(drawn, labels, kinds, pack.cases[0]))
 
 

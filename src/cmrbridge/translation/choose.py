@@ -182,8 +182,9 @@ def _gain(row: Row, name: str) -> float:
 
 def _choice(scores: dict[str, tuple[float, float]], settings: Candidates) -> dict[str, Any]:
     most = max(gain for gain, _ in scores.values())
-    best = max((name for name in scores if scores[name][0] > most - STEP), key=lambda name: scores[name][1])
-    helps = scores[best][0] > 0
+    helps = most > 0
+    least = max(most - STEP, 0.0) if helps else most - STEP
+    best = max((name for name in scores if scores[name][0] > least), key=lambda name: scores[name][1])
     told = f"{best}: mean Dice gain {scores[best][0]:+.4f} under simulated shifts, less the loss on unshifted images"
     return {
         "chosen": best if helps else UNTRANSLATED,

@@ -69,7 +69,9 @@ def measure(folder: Path, frame: pd.DataFrame, **changes: Any) -> tuple[pd.DataF
     given: dict[str, Any] = {
         "settings": SETTINGS,
         "cases": folder / "cases.csv",
-        "arms": [{"source": s, "arm": a, "ratio": RATIOS.get(a, 1.0), "step": STEPS.get(a)} for s, a in runs],
+        "arms": [
+            {"source": s, "cohort": "all", "arm": a, "ratio": RATIOS.get(a, 1.0), "step": STEPS.get(a)} for s, a in runs
+        ],
         "splits": {source: folder / f"{source}.csv" for source in sources},
         "fidelity": [
             {"source": "a", "step": None if step == 800 else step, "path": folder / f"fidelity-{step}.csv"}
@@ -119,7 +121,7 @@ def test_correlations_are_one_where_the_gain_follows(tmp_path: Path) -> None:
         assert found.loc["ratio", name] == pytest.approx(1)
         assert found.loc["subjects", name] == pytest.approx(-1)
     assert found.loc["ratio", "held"] == "source a, generator fully trained"
-    assert found.loc["subjects", "held"] == "ratio 1, generator fully trained"
+    assert found.loc["subjects", "held"] == "cohort all, ratio 1, generator fully trained"
     assert found.loc["images_frechet", "held"] == "source a, ratio 1"
     assert found.loc["masks_frechet", "reason"] == "unknown, or one value for each source and ratio"
     assert math.isnan(found.loc["masks_frechet", "spearman"])

@@ -23,8 +23,9 @@ def tables(tmp_path: Path) -> dict[str, Path]:
     doses += [(f"r{ratio}", ratio, None, 0.01 * ratio, 2.0) for ratio in (0.25, 1, 4)]
     doses += [(f"s{step}", 1.0, step, step / 1e5, 800 / step) for step in (100, 200)]
     rows = [
-        {"source": "a", "architecture": "unet2d", "arm": arm, "baseline": "classic", "target": target, "ratio": ratio,
-         "subjects": 40, "step": step, "metric": "dice", "n_subjects": 12, "n_seeds": 2, "value": 0.8, "gain": gain,
+        {"source": "a", "cohort": "all", "architecture": "unet2d", "arm": arm, "baseline": "classic",
+         "target": target, "ratio": ratio, "subjects": 40, "step": step, "metric": "dice",
+         "n_subjects": 12, "n_seeds": 2, "value": 0.8, "gain": gain,
          "gain_low": gain - 0.01, "gain_high": gain + 0.02, "images_frechet": quality, "masks_frechet": None,
          "mask_fidelity": None}
         for arm, ratio, step, gain, quality in doses for target in (ALL_TARGETS, "b")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.config import judge_of, resolve
+from cmrbridge.plan.config import judge_of, merge, resolve
 from cmrbridge.plan.grid import doses, grid, trainings
 
 ROOT = Path(__file__).parents[3]
@@ -46,6 +46,24 @@ def test_arms_that_differ_at_test_time_alone_share_one_network(config: dict[str,
 
 
 @pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"translation": {"methods": {"dda": {"start": [0.9]}}}}, r"dda.*top \(0\.3\)"),
+        ({"translation": {"methods": {"dda": {"calls": [30]}}}}, r"dda.*30 calls"),
+        ({"translation": {"methods": {"dda": {"factor": [3]}}}}, r"dda.*factor 3.*64"),
+        ({"synthesis": {"train": {"keep": [400, 300]}}}, r"keep.*rising"),
+        ({"synthesis": {"train": {"keep": [9000]}}}, r"keep.*2400"),
+    ],
+)
+def test_generators_that_cannot_work_are_refused_before_training(
+    config: dict[str, Any], part: dict[str, Any], words: str
+) -> None:
+    merge(config, part)
+    with pytest.raises(InputError, match=words):
+        resolve(config)
+
+
+@pytest.mark.parametrize(
     ("arm", "words"),
     [
         ({"train_on": "target", "test_translation": {"method": "dda", "ensemble": False}}, "ceiling"),
@@ -77,6 +95,21 @@ def test_arms_that_differ_in_generated_pairs_alone_are_doses(config: dict[str, A
     config["run"]["arms"] = ["real", "classic", "synthetic", "half", "dann"]
     found = [(one["arm"], one["ratio"], one["step"]) for one in doses(resolve(config))]
     assert found == [("classic", 0, None), ("synthetic", 1, None), ("half", 0.5, 7)]
+    config["arms"]["classic"]["synthetic"] = config["arms"]["half"]["synthetic"]
+    assert doses(resolve(config)) == []  # the baseline has pairs itself
+
+
+@pytest.mark.parametrize(("nested", "found"), [(True, 4), (False, 0)])
+def test_sources_are_doses_only_where_they_are_nested(config: dict[str, Any], nested: bool, found: int) -> None:
+    """Two hospitals of different size are no dose and response."""
+    config["domains"]["few"] = {
+        "dataset": "phantom",
+        "where": {"scanner": "aurora" if nested else "dusk"},
+        "split": {"train_subjects": 5, "split_as": "aurora"} if nested else {},
+    }
+    config["scenarios"]["few"] = {"source": "few", "unlabelled": [], "targets": ["eclipse"]}
+    config["run"] |= {"scenarios": ["scanners", "few"], "arms": ["real", "classic", "synthetic"]}
+    assert len(doses(resolve(config))) == found
 
 
 def test_a_domain_split_as_another_must_hold_the_same_subjects(config: dict[str, Any]) -> None:
