@@ -7,7 +7,7 @@ MONAI: DiffusionInferer, its own network of equal parameters, DDPM of 1000 steps
 timed and the time scaled up, unless --full asks for all. diffusers: a plain loop over DPMSolverMultistepScheduler,
 our network, as many calls; from equal times our solver draws the same (tests/unit/core/test_solvers.py).
 Quality, apart and for a trained model: kernel distance to held-out real images (with a 95 % interval) of N images
-drawn in 20 calls and of N drawn in 1000, of the same masks.
+drawn in 20 calls and of N drawn by DDPM in every step down to the last, of the same masks.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from cmrbridge.core.pack import read_pack
 from cmrbridge.core.solvers import solve
 from cmrbridge.evaluation.distributions import kernel_interval
 from cmrbridge.evaluation.features import image_features
-from cmrbridge.synthesis.model import SpadeTraining, build, descent, draw_images, load_model
+from cmrbridge.synthesis.model import LAST, SpadeTraining, build, descent, draw_images, load_model
 from cmrbridge.synthesis.network import SpadeUNet
 
 CALLS = 20  # the default of `cmrbridge.synthesis.render`
@@ -134,14 +134,17 @@ def time_samplers(mask: Tensor, asked: argparse.Namespace) -> list[Row]:
 
 
 def compare_quality(model: Path, training: Path, count: int, seed: int) -> list[Row]:
-    """Kernel distance of few-call and of 1000-call images to real validation images; the masks are training masks."""
+    """Kernel distance of few-call images, and of those that visit every step, to real validation images.
+
+    The masks are training masks.
+    """
     trained, pack = load_model(model, "cpu"), read_pack(training)
     labels = labelled_slices(pack, "train")[1]
     masks = labels[torch.arange(count).remainder(len(labels)).numpy()]
     real = image_features(labelled_slices(pack, "val")[0])
     middle, spread = real.mean(0), real.std(0) + 1e-12
     rows: list[Row] = []
-    for solver, calls in (("dpm-solver++", CALLS), ("ddpm", STEPS)):
+    for solver, calls in (("dpm-solver++", CALLS), ("ddpm", STEPS - LAST)):
         generator = torch.Generator().manual_seed(seed)
         parts = [
             draw_images(
