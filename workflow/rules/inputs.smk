@@ -111,6 +111,7 @@ def translation_candidates(wildcards):
     settings = STUDY["translation"]
     return {
         "settings": candidates_of(settings["methods"][wildcards.method]),
+        "insist": settings["methods"][wildcards.method]["insist"],
         "slices": settings["slices"],
         "batch": settings["batch"],
     }

@@ -138,7 +138,7 @@ def judge_of(study: Study) -> str:
 
 def candidates_of(method: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Every combination of a translation method's listed values, by a name that says what varies."""
-    keys = [key for key in method if key != "method"]
+    keys = [key for key in method if key not in ("method", "insist")]
     varied = [key for key in keys if len(method[key]) > 1]
     found = {}
     for values in product(*(method[key] for key in keys)):

@@ -39,11 +39,12 @@ Row = dict[str, str | float]
 @dataclass(frozen=True)
 class Candidates:
     """settings: by name, what to choose from; slices: of each validation volume, evenly spread, that are translated;
-    batch: slices at a time."""
+    batch: slices at a time; insist: take the best even where it is better to leave images alone, to see what it does."""
 
     settings: Mapping[str, Translation]
     slices: int = 4
     batch: int = 32
+    insist: bool = False
 
     def __post_init__(self) -> None:
         made = {name: Translation(**value) if isinstance(value, dict) else value for name, value in _items(self)}
@@ -183,15 +184,16 @@ def _gain(row: Row, name: str) -> float:
 def _choice(scores: dict[str, tuple[float, float]], settings: Candidates) -> dict[str, Any]:
     most = max(gain for gain, _ in scores.values())
     helps = most > 0
+    taken = helps or settings.insist
     least = max(most - STEP, 0.0) if helps else most - STEP
     best = max((name for name in scores if scores[name][0] > least), key=lambda name: scores[name][1])
     told = f"{best}: mean Dice gain {scores[best][0]:+.4f} under simulated shifts, less the loss on unshifted images"
     return {
-        "chosen": best if helps else UNTRANSLATED,
+        "chosen": best if taken else UNTRANSLATED,
         "settings": dataclasses.asdict(
-            settings.settings[best] if helps else Translation("none", even=0.0, reshade=0.0)
+            settings.settings[best] if taken else Translation("none", even=0.0, reshade=0.0)
         ),
-        "why": told if helps else f"no candidate helps; the best is {told}",
+        "why": told if helps else f"no candidate helps; the best {'is taken all the same:' if taken else 'is'} {told}",
         "scores": {name: {"dice_gain": gain, "psnr_gain": clearer} for name, (gain, clearer) in scores.items()},
     }
 

@@ -145,6 +145,15 @@ def test_gains_in_dice_that_hardly_differ_leave_the_choice_to_psnr() -> None:
     assert _choice({"a": (0.0306, 1.0), "b": (0.0304, 2.0), "c": (0.0290, 3.0)}, settings)["chosen"] == "b"
 
 
+def test_who_insists_gets_the_best_of_what_does_not_help() -> None:
+    named = {"a": {"method": "dda"}, "b": {"method": "ilvr"}}
+    scores = {"a": (-0.02, 1.0), "b": (-0.01, -1.0)}
+    found = _choice(scores, Candidates(named, insist=True))
+    assert (found["chosen"], found["settings"]["method"]) == ("b", "ilvr")
+    assert "no candidate helps; the best is taken all the same: b" in found["why"]
+    assert _choice(scores, Candidates(named))["chosen"] == "none"
+
+
 def test_where_nothing_helps_the_choice_is_to_leave_images_alone(made_up: Path) -> None:
     chosen = choose(made_up, "bad")
     assert chosen["chosen"] == UNTRANSLATED
