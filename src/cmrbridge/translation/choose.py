@@ -39,7 +39,7 @@ Row = dict[str, str | float]
 @dataclass(frozen=True)
 class Candidates:
     """settings: by name, what to choose from; slices: of each validation volume, evenly spread, that are translated;
-    batch: slices at a time; insist: take the best even where it is better to leave images alone, to see what it does."""
+    batch: slices at a time; insist: take the best even where images are better left alone, to see what it does."""
 
     settings: Mapping[str, Translation]
     slices: int = 4
