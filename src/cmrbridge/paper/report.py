@@ -153,7 +153,7 @@ def fidelity_table(path: Path) -> Table:
     for title in ("generated", "reference"):
         ends = [frame[f"{title}_{end}"].map("{:.3g}".format) for end in ("low", "high")]
         shown[title.capitalize()] = frame[title].map("{:.3g}".format) + " (" + ends[0] + " to " + ends[1] + ")"
-    shown |= {"Ratio": frame.ratio.map("{:.2f}".format), "n": frame.n}
+    shown |= {"Ratio": frame.ratio.map("{:.2f}".format).replace("nan", ""), "n": frame.n}
     return table(pd.DataFrame(shown))
 
 

@@ -30,7 +30,7 @@ def write(study: Path, pictures: dict) -> str:
     fidelity = study / "fidelity.csv"
     fidelity.write_text(
         "what,measure,generated,generated_low,generated_high,reference,reference_low,reference_high,ratio,n\n"
-        "images,frechet,2.5,2.1,3,1.25,1,1.5,2,85\n"
+        "images,frechet,2.5,2.1,3,1.25,1,1.5,2,85\nimages,kernel,2.5,2.1,3,0.1,-1,1.5,,85\n"
     )
     audit, choice = study / "audit.json", study / "choice.json"
     audit.write_text(json.dumps(AUDIT))
@@ -77,6 +77,7 @@ def test_report_is_one_file_with_the_answer_on_top(study: Path, pictures: dict) 
         "no candidate helps",
     ):
         assert expected in text
+    assert "<td>nan</td>" not in text
     HTMLParser().feed(text)
 
 
