@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -63,8 +63,7 @@ def train_spade_diffusion(
     )
     assert average is not None  # SpadeTraining insists on one
     save_model(model, trained, average.values)
-    for here, there in zip(parked, snapshots):
-        os.replace(here, there)
+    _deliver(parked, snapshots, checkpoint)
 
 
 def vendors_of(pack: Pack, split: str) -> list[str]:
@@ -101,6 +100,20 @@ def _common_divisor(settings: SpadeTraining) -> int:
 def _parked(path: Path, checkpoint: Resume | None) -> Path:
     """Where a snapshot waits for the end: a paused or failed job's declared outputs are deleted, this file is not."""
     return checkpoint.path.with_name(f"{checkpoint.path.name}.{path.name}") if checkpoint else path
+
+
+def _deliver(parked: Sequence[Path], snapshots: Sequence[Path], checkpoint: Resume | None) -> None:
+    """Copy the parked files to where they belong, then delete them: a kill between leaves all to be copied again."""
+    moved = [(here, there) for here, there in zip(parked, snapshots) if here != there]
+    missing = [here.name for here, _ in moved if not here.is_file()]
+    if missing and checkpoint:
+        raise InputError(
+            f"{checkpoint.path}: trained past snapshots that are gone ({', '.join(missing)}): delete it and train again"
+        )
+    for here, there in moved:
+        shutil.copyfile(here, there)
+    for here, _ in moved:
+        here.unlink()
 
 
 def _shown(pack: Pack) -> tuple[Bytes, Bytes, list[str]]:

@@ -170,6 +170,17 @@ def test_snapshots_survive_a_pause_and_the_last_is_the_model(tmp_path: Path) -> 
     assert not early.exists()
     train(training, settings, Resume(tmp_path / "state", "s"))
     assert [path.read_bytes() for path in (early, tmp_path / "model-4.safetensors", model)] == whole
+    assert not list(tmp_path.glob("state.model-*"))
+
+
+def test_snapshots_that_went_with_a_killed_job_are_named(tmp_path: Path) -> None:
+    """Snakemake deletes a killed job's outputs; the state says that the training is past them."""
+    settings = dataclasses.replace(TINY, keep=(1, 4))
+    training = write_training(tmp_path / "training.npz")
+    train(training, settings, Resume(tmp_path / "state", "s"))
+    (tmp_path / "model-1.safetensors").unlink()
+    with pytest.raises(InputError, match=r"state: .*state\.model-1\.safetensors.*delete it"):
+        train(training, settings, Resume(tmp_path / "state", "s"))
 
 
 def test_paused_rendering_gives_the_same_images(tmp_path: Path) -> None:
