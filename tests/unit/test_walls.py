@@ -126,9 +126,7 @@ def test_core_knows_nothing_above(path: Path) -> None:
 
 @pytest.mark.parametrize("path", in_rooms("paper", "evaluation"), ids=label)
 def test_tables_and_statistics_compute_without_torch(path: Path) -> None:
-    """Nor does anything they import; but networks that measure images (fidelity, privacy) are evaluation's, and may."""
-    if path.stem in ("fidelity", "privacy", "features"):
-        pytest.skip("measures images with a network")
+    """Nor does anything they import: images too are measured without a network (wavelet scattering, alignment)."""
     assert beyond(path, COMMON | {"cmrbridge.evaluation", f"cmrbridge.{path.relative_to(PACKAGE).parts[0]}"}) == set()
     assert foreign(imports(path)) & HEAVY == set()
     for below in closure(module_of(path)):
