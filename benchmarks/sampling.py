@@ -11,6 +11,7 @@ drawn in 20 calls and of N drawn by DDPM in every step down to the last, of the 
 """
 
 import argparse
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from common import MonaiSpade, Row, interleaved, options, parameters, phantom_sl
 from diffusers import DPMSolverMultistepScheduler
 from monai.inferers import DiffusionInferer
 from monai.networks.schedulers import DDPMScheduler
-from spade import FOLD, MONAIS, OURS
+from spade import FOLD, MONAIS, OURS, TRUNK
 from torch import Tensor
 
 from cmrbridge.core.anatomy import CLASSES
@@ -102,8 +103,9 @@ def by_us(network: SpadeUNet, mask: Tensor, precision: str, *, batch: int, read_
 
 def time_samplers(mask: Tensor, asked: argparse.Namespace) -> list[Row]:
     torch.manual_seed(asked.seed)
-    settings = SpadeTraining(steps=1, learning_rate=1e-3, channels=OURS, fold=FOLD)
-    ours, monais = build(settings).eval(), MonaiSpade(MONAIS, FOLD).eval()
+    settings = SpadeTraining(steps=1, learning_rate=1e-3, channels=OURS, spade_channels=TRUNK, fold=FOLD)
+    plain, monais = build(settings).eval(), MonaiSpade(MONAIS, FOLD).eval()
+    ours = copy.deepcopy(plain).to(memory_format=torch.channels_last)  # as `load_model` lays it out
     print(f"parameters: ours {parameters(ours):,}, MONAI's {parameters(monais):,}")
     part = STEPS if asked.full else asked.part
     rows: list[Row] = []
@@ -113,9 +115,10 @@ def time_samplers(mask: Tensor, asked: argparse.Namespace) -> list[Row]:
             jobs: dict[str, Callable[[], object]] = {
                 "ours": by_us(ours, mask, precision, batch=IMAGES, read_once=True),
                 "ours, mask read in every call": by_us(ours, mask, precision, batch=IMAGES, read_once=False),
+                "ours, channels first": by_us(plain, mask, precision, batch=IMAGES, read_once=True),
                 "ours, one image at a time": by_us(ours, mask, precision, batch=1, read_once=True),
-                "diffusers' loop": by_diffusers(ours, mask, precision, read_once=False),
-                "diffusers' loop, mask read once": by_diffusers(ours, mask, precision, read_once=True),
+                "diffusers' loop": by_diffusers(plain, mask, precision, read_once=False),
+                "diffusers' loop, mask read once": by_diffusers(plain, mask, precision, read_once=True),
             }
             times = interleaved(jobs, asked.repeats)
             slow = interleaved({"MONAI": by_monai(monais, mask, part, precision)}, 1)["MONAI"] * STEPS / part

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from cmrbridge.errors import InputError
 
 STEPS = 1000
-LEAST_NOISE = 0.1  # share of noise below which the weight of an error grows no more: shape counts for more than grain
 BETAS = {"cosine": "squaredcos_cap_v2", "linear": "linear"}
 
 Network = Callable[[Tensor, Tensor], Tensor]
@@ -31,11 +30,14 @@ def signal_shares(schedule: str) -> Tensor:
     return scheduler.alphas_cumprod.float().clamp(0, 1)
 
 
-def diffusion_loss(network: Network, x0: Tensor, shares: Tensor, generator: torch.Generator) -> Tensor:
+def diffusion_loss(
+    network: Network, x0: Tensor, shares: Tensor, generator: torch.Generator, least: float = 0.1
+) -> Tensor:
     """Mean squared error of the velocity, over times drawn evenly across the batch.
 
     network: (x_t, t) → x_0, all (batch, channel, y, x), t (batch,) integers; x0 in [-1, 1]; shares: `signal_shares`,
-    on x0's device. An error of x_0 is an error of v times √(1 − ᾱ); the weight is bounded where that nears 0.
+    on x0's device. An error of x_0 is an error of v times √(1 − ᾱ); the weight of its square grows no more where the
+    share of noise 1 − ᾱ is below ``least``: a large one lets shape count for more than grain.
     The times are one uniform draw shifted by i / batch (Kingma et al. 2021), which lowers the variance.
     """
     batch, device = len(x0), x0.device
@@ -45,7 +47,7 @@ def diffusion_loss(network: Network, x0: Tensor, shares: Tensor, generator: torc
     share = shares[times].view(-1, 1, 1, 1)
     noisy = share.sqrt() * x0 + (1 - share).sqrt() * noise
     error = (network(noisy, times).float() - x0).square()
-    return (error / (1 - share).clamp(min=LEAST_NOISE)).mean()
+    return (error / (1 - share).clamp(min=least)).mean()
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:

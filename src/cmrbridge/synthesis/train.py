@@ -23,6 +23,7 @@ from cmrbridge.synthesis.model import Bytes, Model, SpadeTraining, build, check_
 
 SHOWN = 8  # held-out masks of the sample sheet
 CALLS = 20  # of the network, for the sample sheet
+LEAST_NOISE = 0.005  # share of noise: errors above noise of a fourteenth of white count fully, grain among them
 
 
 def train_spade_diffusion(
@@ -87,7 +88,8 @@ def _loss(model: Model, images: Bytes, labels: Bytes, names: list[str], device: 
             kept = torch.rand(len(rows), generator=generator, device=device) >= settings.drop
             condition = condition * kept.view(-1, 1, 1, 1)
         modulation = network.condition(condition, None if domains is None else domains[rows], moves)
-        return diffusion_loss(lambda x, time: network(x, time, modulation), x0, shares, generator), {}
+        loss = diffusion_loss(lambda x, time: network(x, time, modulation), x0, shares, generator, LEAST_NOISE)
+        return loss, {}
 
     return loss_at
 
