@@ -55,6 +55,8 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("judge: dann", ["judge", "dann"]),
         ("export: [png]\ndatasets: {phantom: {licence: ''}}", ["licence", "datasets.phantom"]),
         ("privacy: {false_alarms: 0}", ["false_alarms"]),
+        ("domains: {a/b: {dataset: phantom}}", ["a/b"]),
+        ("arms: {my arm: {augment: classic}}", ["my arm"]),
     ],
 )
 def test_a_wrong_config_is_refused_and_names_what_is_wrong(tmp_path: Path, overlay: str, words: list[str]) -> None:
