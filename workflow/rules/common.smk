@@ -20,7 +20,7 @@ from cmrbridge.plan.config import (
     scenarios_of,
 )
 from cmrbridge.plan.fingerprint import fingerprint
-from cmrbridge.plan.grid import doses, grid, run_of, trainings
+from cmrbridge.plan.grid import doses, grid, largest_ratio, run_of, trainings
 
 try:
     STUDY = resolve(config)

@@ -137,12 +137,6 @@ def judge_code(script):
     )
 
 
-def largest_ratio():
-    """Synthetic slices per real one that the most demanding arm asks for."""
-    arms = [STUDY["arms"][arm]["synthetic"] for arm in STUDY["run"]["arms"]]
-    return max((arm["ratio"] for arm in arms if arm), default=0.0)
-
-
 def segmenter_settings(wildcards):
     """The run's own settings: the shared sizes, the architecture's name and the arm's recipe."""
     arm = STUDY["arms"][wildcards.arm]

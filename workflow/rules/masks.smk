@@ -64,7 +64,7 @@ rule sample_masks:
         runtime=240,
     params:
         code=code("sample_masks", "cmrbridge.masks.sample"),
-        settings={**STUDY["masks"]["sample"], "ratio": largest_ratio()},
+        settings={**STUDY["masks"]["sample"], "ratio": largest_ratio(STUDY)},
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/sample_masks.py"

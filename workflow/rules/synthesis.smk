@@ -67,6 +67,7 @@ rule render_shard:
     params:
         code=code("render_shard", "cmrbridge.synthesis.render"),
         settings=STUDY["synthesis"]["render"],
+        ratio=lambda wildcards: largest_ratio(STUDY, wildcards.moment),
         shard=lambda wildcards: int(wildcards.scatteritem.split("-of-")[0]),
         shards=STUDY["shards"],
         seed=lambda wildcards: int(wildcards.generator_seed),
@@ -99,6 +100,7 @@ rule join_shards:
         runtime=30,
     params:
         code=code("join_shards", "cmrbridge.synthesis.render"),
+        ratio=lambda wildcards: largest_ratio(STUDY, wildcards.moment),
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/join_shards.py"

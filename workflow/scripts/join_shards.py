@@ -7,6 +7,7 @@ with job(snakemake):
     join_shards(
         training=Path(snakemake.input.training),
         masks=Path(snakemake.input.masks),
+        ratio=snakemake.params.ratio,
         parts=[Path(path) for path in snakemake.input.parts],
         images=Path(snakemake.output.images),
         gallery=Path(snakemake.output.gallery),

@@ -9,6 +9,7 @@ with job(snakemake, torch=True) as run:
         training=Path(snakemake.input.training),
         model=Path(snakemake.input.model),
         masks=Path(snakemake.input.masks),
+        ratio=snakemake.params.ratio,
         part=Path(snakemake.output.part),
         shard=snakemake.params.shard,
         shards=snakemake.params.shards,

@@ -49,6 +49,13 @@ def grid(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def largest_ratio(study: Study, moment: str = "") -> float:
+    """Synthetic slices per real one that the most demanding arm asks for; moment: of the generator then alone."""
+    chosen = [study["arms"][name]["synthetic"] for name in study["run"]["arms"]]
+    asked = [one["ratio"] for one in chosen if _moment(one) and moment in ("", _moment(one))]
+    return max(asked, default=0.0)
+
+
 def _moment(synthetic: Mapping[str, Any] | None) -> str:
     """A ratio of 0 asks for no generated pair, and so for no generator."""
     if synthetic is None or not synthetic["ratio"]:

@@ -41,6 +41,7 @@ def render_shard(
     training: Path,
     model: Path,
     masks: Path,
+    ratio: float,
     part: Path,
     shard: int,
     shards: int,
@@ -51,11 +52,11 @@ def render_shard(
 ) -> None:
     """Write ``part``, a pack of the images of one of ``shards`` runs of successive masks; shard: 1…shards.
 
+    ratio: images to draw per real training slice, of the first masks.
     Shards are whole batches, and a batch's noise is its own: how many shards there are changes no image.
     """
-    pack, trained, labels = read_pack(training), load_model(model, device), read_labels(masks)
-    if len(labels) == 0:
-        raise InputError(f"{masks}: holds no masks, so there is nothing to render: raise the ratio above 0")
+    pack, trained = read_pack(training), load_model(model, device)
+    labels = first_masks(pack, masks, ratio)
     looks = looks_of(pack, len(labels), seed)
     start, stop = bounds(len(labels), settings.batch, shard, shards)
     names = looks[start:stop]
@@ -66,6 +67,14 @@ def render_shard(
     )
     rows = np.arange(len(drawn), dtype=np.int32)
     write_pack(part, Pack(drawn, None, np.zeros_like(rows), rows, pack.cases[:1]))
+
+
+def first_masks(pack: Pack, masks: Path, ratio: float) -> Bytes:
+    """The first label maps (n, y, x) of ``masks``, ``ratio`` for each real training slice of ``pack``."""
+    labels, count = read_labels(masks), max(1, round(ratio * len(pack.split("train").images)))
+    if len(labels) < count:
+        raise InputError(f"{masks}: holds {len(labels)} masks, {count} are to be rendered; delete it and run again")
+    return labels[:count]
 
 
 def bounds(count: int, batch: int, shard: int, shards: int) -> tuple[int, int]:
@@ -82,14 +91,16 @@ def looks_of(pack: Pack, count: int, seed: int) -> list[str]:
     return np.random.default_rng(seed).choice(vendors_of(pack, "train"), size=count).tolist()
 
 
-def join_shards(*, training: Path, masks: Path, parts: Sequence[Path], images: Path, gallery: Path, seed: int) -> None:
+def join_shards(
+    *, training: Path, masks: Path, ratio: float, parts: Sequence[Path], images: Path, gallery: Path, seed: int
+) -> None:
     """Write ``images``, a pack of one case a vendor, and ``gallery``: mask, image, nearest real mask, its real image.
 
     parts: of `render_shard`, in order. Each image has the look of a vendor drawn from the real slices, where the
     model knows several.
     """
     pack = read_pack(training)
-    real, labels = training_slices(pack, training), read_labels(masks)
+    real, labels = training_slices(pack, training), first_masks(pack, masks, ratio)
     drawn = np.concatenate([read_pack(part).images for part in parts])
     if drawn.shape != labels.shape:
         raise InputError(f"{parts[0].parent}: {drawn.shape} images for {labels.shape} masks; delete it and run again")

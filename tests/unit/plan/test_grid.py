@@ -8,7 +8,7 @@ import yaml
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.config import judge_of, merge, resolve
-from cmrbridge.plan.grid import doses, grid, trainings
+from cmrbridge.plan.grid import doses, grid, largest_ratio, trainings
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = {"synthetic": None, "adversarial": None, "train_on": "source", "translated": None, "test_translation": None}
@@ -95,6 +95,8 @@ def test_arms_that_differ_in_generated_pairs_alone_are_doses(config: dict[str, A
     config["run"]["arms"] = ["real", "classic", "synthetic", "half", "dann"]
     found = [(one["arm"], one["ratio"], one["step"]) for one in doses(resolve(config))]
     assert found == [("classic", 0, None), ("synthetic", 1, None), ("half", 0.5, 7)]
+    study = resolve(config)
+    assert [largest_ratio(study, moment) for moment in ("", "end", "step-7", "step-8")] == [1, 1, 0.5, 0]
     config["arms"]["classic"]["synthetic"] = config["arms"]["half"]["synthetic"]
     assert doses(resolve(config)) == []  # the baseline has pairs itself
 

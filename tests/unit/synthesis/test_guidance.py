@@ -63,7 +63,14 @@ def train(training: Path, settings: SpadeTraining = TINY, checkpoint: Resume | N
     return model
 
 
-def render(training: Path, model: Path, checkpoint: Resume | None = None, shards: int = 1, **settings: float) -> Pack:
+def render(
+    training: Path,
+    model: Path,
+    checkpoint: Resume | None = None,
+    shards: int = 1,
+    ratio: float = 6.0,  # of 4 training slices: all 24 masks
+    **settings: float,
+) -> Pack:
     folder = training.parent
     labels = read_pack(training).labels
     assert labels is not None
@@ -75,6 +82,7 @@ def render(training: Path, model: Path, checkpoint: Resume | None = None, shards
             training=training,
             model=model,
             masks=masks,
+            ratio=ratio,
             part=part,
             shard=shard,
             shards=shards,
@@ -84,7 +92,7 @@ def render(training: Path, model: Path, checkpoint: Resume | None = None, shards
             checkpoint=checkpoint,
         )
     pair = {"images": folder / "images.npz", "gallery": folder / "gallery.png"}
-    join_shards(training=training, masks=masks, parts=parts, seed=0, **pair)
+    join_shards(training=training, masks=masks, ratio=ratio, parts=parts, seed=0, **pair)
     return read_pack(folder / "images.npz")
 
 
@@ -230,6 +238,14 @@ def test_how_many_shards_there_are_changes_no_image(tmp_path: Path, shards: int)
     assert whole.cases == parted.cases
 
 
+def test_a_smaller_ratio_draws_the_first_of_the_images(tmp_path: Path) -> None:
+    training = write_training(tmp_path / "training.npz")
+    model = train(training)
+    whole, few = render(training, model), render(training, model, ratio=2.5)
+    assert len(few.images) == 10
+    assert np.array_equal(few.images, whole.images[:10])
+
+
 def test_shards_cover_every_mask_once() -> None:
     for count, batch, shards in [(24, 5, 1), (24, 5, 3), (24, 5, 9), (5, 32, 2), (64, 32, 2)]:
         found = [row for shard in range(1, shards + 1) for row in range(*bounds(count, batch, shard, shards))]
@@ -239,12 +255,13 @@ def test_shards_cover_every_mask_once() -> None:
 def test_no_masks_is_an_error_that_says_so(tmp_path: Path) -> None:
     training = write_training(tmp_path / "training.npz")
     write_labels(tmp_path / "none.npz", np.zeros((0, SIZE, SIZE), np.uint8))
-    with pytest.raises(InputError, match="ratio"):
+    with pytest.raises(InputError, match=r"none.npz: holds 0 masks, 2 are to be rendered"):
         render_shard(
             settings=ImageRendering(),
             training=training,
             model=train(training),
             masks=tmp_path / "none.npz",
+            ratio=0.5,
             part=tmp_path / "part.npz",
             shard=1,
             shards=1,

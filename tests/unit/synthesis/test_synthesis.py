@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cmrbridge.core.checkpoint import Paused, Resume, read_tensors
 from cmrbridge.core.geometry import Grid
-from cmrbridge.core.labels import write_labels
+from cmrbridge.core.labels import read_labels, write_labels
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.model import SpadeTraining, build, load_model, to_signal
@@ -86,11 +86,13 @@ def test_the_model_file_alone_rebuilds_the_averaged_network(training: Path) -> N
 def render(training: Path, model: Path, masks: Path) -> Pack:
     images = training.with_name("images.npz")
     part = training.with_name("part.npz")
+    ratio = len(read_labels(masks)) / len(read_pack(training).split("train").images)
     render_shard(
         settings=ImageRendering(calls=2, batch=2),
         training=training,
         model=model,
         masks=masks,
+        ratio=ratio,
         part=part,
         shard=1,
         shards=1,
@@ -100,7 +102,8 @@ def render(training: Path, model: Path, masks: Path) -> Pack:
         report=silent,
     )
     gallery = training.with_name("gallery.png")
-    join_shards(training=training, masks=masks, parts=[part], images=images, gallery=gallery, seed=0)
+    pair = {"images": images, "gallery": gallery}
+    join_shards(training=training, masks=masks, ratio=ratio, parts=[part], seed=0, **pair)
     return read_pack(images)
 
 
