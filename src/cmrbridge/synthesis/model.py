@@ -107,7 +107,7 @@ def load_model(path: Path, device: str) -> Model:
     settings = SpadeTraining(**about["settings"])
     network = build(settings, about["vendors"])
     load_weights(tensors, network)
-    network = network.to(device, memory_format=torch.channels_last)  # a float32 call takes three quarters of the time
+    network = network.to(device).to(memory_format=torch.channels_last)  # a float32 call takes a quarter less time
     return Model(network.eval(), settings, about["size"], tuple(about["vendors"]))
 
 
