@@ -22,6 +22,7 @@ from monai.inferers import DiffusionInferer
 from monai.networks.schedulers import DDPMScheduler
 from spade import FOLD, MONAIS, OURS, TRUNK
 from torch import Tensor
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.diffusion import BETAS, STEPS, one_hot
@@ -105,7 +106,8 @@ def time_samplers(mask: Tensor, asked: argparse.Namespace) -> list[Row]:
     torch.manual_seed(asked.seed)
     settings = SpadeTraining(steps=1, learning_rate=1e-3, channels=OURS, spade_channels=TRUNK, fold=FOLD)
     plain, monais = build(settings).eval(), MonaiSpade(MONAIS, FOLD).eval()
-    ours = copy.deepcopy(plain).to(memory_format=torch.channels_last)  # as `load_model` lays it out
+    ours = copy.deepcopy(plain)
+    convert_conv2d_weight_memory_format(ours, torch.channels_last)  # as `load_model` does
     print(f"parameters: ours {parameters(ours):,}, MONAI's {parameters(monais):,}")
     part = STEPS if asked.full else asked.part
     rows: list[Row] = []

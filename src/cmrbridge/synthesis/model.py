@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.checkpoint import load_weights, read_tensors, write_model
@@ -107,8 +108,9 @@ def load_model(path: Path, device: str) -> Model:
     settings = SpadeTraining(**about["settings"])
     network = build(settings, about["vendors"])
     load_weights(tensors, network)
-    network = network.to(device).to(memory_format=torch.channels_last)  # a float32 call takes a quarter less time
-    return Model(network.eval(), settings, about["size"], tuple(about["vendors"]))
+    # a float32 call on the CPU takes a quarter less time
+    convert_conv2d_weight_memory_format(network, torch.channels_last)
+    return Model(network.to(device).eval(), settings, about["size"], tuple(about["vendors"]))
 
 
 def to_signal(images: Tensor) -> Tensor:
