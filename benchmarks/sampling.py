@@ -7,7 +7,7 @@ MONAI: DiffusionInferer, its own network of equal parameters, DDPM of 1000 steps
 timed and the time scaled up, unless --full asks for all. diffusers: a plain loop over DPMSolverMultistepScheduler,
 our network, as many calls; from equal times our solver draws the same (tests/unit/core/test_solvers.py).
 Quality, apart and for a trained model: kernel distance to held-out real images (with a 95 % interval) of N images
-drawn in 20 calls and of N drawn by DDPM in every step down to the last, of the same masks.
+drawn in `CALLS` calls and of N drawn by DDPM in every step down to the last, of the same masks.
 """
 
 import argparse
@@ -31,10 +31,10 @@ from cmrbridge.core.pack import read_pack
 from cmrbridge.core.solvers import solve
 from cmrbridge.evaluation.distributions import kernel_interval
 from cmrbridge.evaluation.features import image_features
-from cmrbridge.synthesis.model import LAST, SpadeTraining, build, descent, draw_images, load_model
+from cmrbridge.synthesis.model import LAST, TEMPER, SpadeTraining, build, descent, draw_images, load_model
 from cmrbridge.synthesis.network import SpadeUNet
 
-CALLS = 20  # the default of `cmrbridge.synthesis.render`
+CALLS = 30  # of config.yaml
 IMAGES = 32
 
 
@@ -97,7 +97,7 @@ def by_us(network: SpadeUNet, mask: Tensor, precision: str, *, batch: int, read_
 
             noise = torch.randn(len(part), 1, *part.shape[-2:], generator=generator)
             rungs = descent("cosine", CALLS)
-            solve(denoise, noise, rungs, solver="dpm-solver++", generator=generator, precision=precision)
+            solve(denoise, noise, rungs, solver="dpm-solver++", generator=generator, precision=precision, temper=TEMPER)
 
     return draw
 
