@@ -68,6 +68,12 @@ def synthetic_pairs(wildcards):
     return f"{folder}/{run.synthetic}/images.npz"
 
 
+def pairs_per_slice(moment):
+    """One at least, as far as there are masks: sets are compared along the training at equal n."""
+    asked = largest_ratio(STUDY, moment)
+    return max(asked, min(1.0, largest_ratio(STUDY)))
+
+
 def synthesis_model(wildcards):
     """The generator at the end of its training, or as it was at a step."""
     folder = (
@@ -111,10 +117,15 @@ def translation_candidates(wildcards):
     settings = STUDY["translation"]
     return {
         "settings": candidates_of(settings["methods"][wildcards.method]),
-        "insist": settings["methods"][wildcards.method]["insist"],
         "slices": settings["slices"],
         "batch": settings["batch"],
     }
+
+
+def choice_settings(wildcards):
+    """What is tried, and whether the best of it is taken whatever it does: that alone renders nothing anew."""
+    method = STUDY["translation"]["methods"][wildcards.method]
+    return translation_candidates(wildcards) | {"insist": method.get("insist", False)}
 
 
 JUDGE = (

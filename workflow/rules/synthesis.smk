@@ -1,4 +1,4 @@
-"""Synthesis: train the SPADE image diffusion model of a source, then draw one image for every sampled mask.
+"""Synthesis: train the SPADE image diffusion model of a source, then draw images of the sampled masks.
 
 Needs   results/{study}/data/{source}/training.npz, masks/{source}/seed-{generator_seed}/sample/masks.npz
 Makes   results/{study}/synthesis/{source}/seed-{generator_seed}/train/{model.safetensors,step-{n}.safetensors,samples.png}
@@ -67,7 +67,7 @@ rule render_shard:
     params:
         code=code("render_shard", "cmrbridge.synthesis.render"),
         settings=STUDY["synthesis"]["render"],
-        ratio=lambda wildcards: largest_ratio(STUDY, wildcards.moment),
+        ratio=lambda wildcards: pairs_per_slice(wildcards.moment),
         shard=lambda wildcards: int(wildcards.scatteritem.split("-of-")[0]),
         shards=STUDY["shards"],
         seed=lambda wildcards: int(wildcards.generator_seed),
@@ -100,7 +100,7 @@ rule join_shards:
         runtime=30,
     params:
         code=code("join_shards", "cmrbridge.synthesis.render"),
-        ratio=lambda wildcards: largest_ratio(STUDY, wildcards.moment),
+        ratio=lambda wildcards: pairs_per_slice(wildcards.moment),
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/join_shards.py"

@@ -103,7 +103,7 @@ rule choose_translation:
         runtime=30,
     params:
         code=code("choose_translation", "cmrbridge.translation.choose"),
-        settings=translation_candidates,
+        settings=choice_settings,
     script:
         "../scripts/choose_translation.py"
 

@@ -34,10 +34,15 @@ class Resume:
         """The state before the last one, used where the last one turns out damaged."""
         return self.path.with_name(f"{self.path.name}.previous")
 
+    def aside(self, name: str) -> Path:
+        """Where a file that a job will deliver waits for its end: declared outputs of failed jobs are deleted."""
+        return self.path.with_name(f"{self.path.name}.{self.stamp[:8]}.{name}")
+
     def clear(self) -> None:
-        """Remove the states of a job that is done."""
-        self.path.unlink(missing_ok=True)
-        self.previous.unlink(missing_ok=True)
+        """Remove the states of a job that is done, and what waited aside."""
+        for path in list(self.path.parent.iterdir()):
+            if path == self.path or path.name.startswith(f"{self.path.name}."):
+                path.unlink()
 
 
 class Paused(Exception):

@@ -32,6 +32,11 @@ def labelled_slices(pack: Pack, split: str) -> tuple[Bytes, Bytes]:
     return pack.images[rows], pack.labels[rows]
 
 
+def pairs_wanted(ratio: float, slices: int) -> int:
+    """Generated pairs for ``slices`` real training slices; one at least, where any are asked for."""
+    return max(1, round(ratio * slices)) if ratio else 0
+
+
 def training_slices(pack: Pack, path: Path) -> tuple[Bytes, Bytes]:
     """`labelled_slices` of the training split; InputError that names ``path`` where there are none."""
     images, labels = labelled_slices(pack, "train")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cmrbridge.core.anatomy import RULES, check_mask
 from cmrbridge.core.checkpoint import Resume, load_weights, read_tensors
 from cmrbridge.core.generation import in_batches
-from cmrbridge.core.labels import labelled_slices, training_slices, write_labels
+from cmrbridge.core.labels import labelled_slices, pairs_wanted, training_slices, write_labels
 from cmrbridge.core.loop import Report, step_generator
 from cmrbridge.core.pack import read_pack
 from cmrbridge.core.pictures import beside, colour_labels, tile, write_png
@@ -80,7 +80,7 @@ def sample_masks(
     trained = load_model(model, device)
     if trained.size != real.shape[-1]:
         raise InputError(f"{model} draws {trained.size} pixels a side, {training} holds {real.shape[-1]}: train anew")
-    count = max(1, round(settings.ratio * len(pack.split("train").images)))
+    count = pairs_wanted(settings.ratio, len(pack.split("train").images))
     judge = _judge(real, pack.cases[0].spacing[-1])
     drawn, verdicts = _draw_until_enough(trained, settings, count, judge, seed, checkpoint, device, report)
     good = np.flatnonzero([all(verdict.values()) for verdict in verdicts])[:count]

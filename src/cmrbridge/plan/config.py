@@ -13,6 +13,7 @@ from cmrbridge.errors import InputError
 Study = dict[str, Any]
 
 NOISE_STEPS = 1000  # of every diffusion model here (core.diffusion, which would import torch)
+GUIDED = ("dda", "ilvr")  # translation methods that keep low frequencies, and so have a factor
 PER_FRAME = {"phase", "annotated", "image", "label", "slices", "sha256"}
 
 HOW_TO_GET = {
@@ -35,6 +36,7 @@ def resolve(config: Mapping[str, Any]) -> Study:
     _check_licences(study)
     _check_sizes(study)
     _check_kept(study)
+    _check_guidance(study)
     _check_translations(study)
     return study
 
@@ -54,6 +56,15 @@ def _check_kept(study: Study) -> None:
         raise InputError(f"synthesis.train.keep: {keep} must be rising steps, at most synthesis.train.steps ({steps})")
 
 
+def _check_guidance(study: Study) -> None:
+    weight = study["synthesis"]["render"].get("guidance", 1)
+    if weight != 1 and not study["synthesis"]["train"].get("drop"):
+        raise InputError(
+            f"synthesis.render.guidance: {weight} needs a generator that has seen images without masks: "
+            "set synthesis.train.drop to 0.1, or guidance to 1"
+        )
+
+
 def _check_translations(study: Study) -> None:
     """Candidates of the methods that chosen arms use: what their network or their images can't do is told now."""
     top, size = study["translation"]["train"]["top"], study["image"]["size"]
@@ -66,7 +77,11 @@ def _check_translations(study: Study) -> None:
                 raise InputError(f"{where}: start and reshade must not exceed translation.train.top ({top})")
             if one["calls"] > one["start"] * NOISE_STEPS:
                 raise InputError(f"{where}: {one['calls']} calls within {one['start']} of {NOISE_STEPS} steps: fewer")
-            if size % one.get("factor", 1):
+            if 0 < one["reshade"] * NOISE_STEPS < 1:
+                raise InputError(
+                    f"{where}: reshade {one['reshade']} is less than one of {NOISE_STEPS} steps: 0 is none"
+                )
+            if one["method"] in GUIDED and size % one.get("factor", 1):
                 raise InputError(f"{where}: factor {one['factor']} does not divide image.size {size}")
 
 
@@ -172,6 +187,8 @@ def _check_references(study: Study) -> None:
         raise InputError(f"run.scenarios: two of them have one source ({', '.join(sources)}); make a study of each")
     for key in ("baseline", "reference", "primary_arm"):
         _known(study["comparisons"][key], run["arms"], f"comparisons.{key}", "run.arms")
+    if "judge" in study:
+        _known(study["judge"], run["arms"], "judge", "run.arms")
     compared = study["comparisons"]
     _known(compared["primary_metric"], compared["metrics"], "comparisons.primary_metric", "comparisons.metrics")
     if compared["primary_arm"] == compared["baseline"] and len(run["arms"]) > 1:

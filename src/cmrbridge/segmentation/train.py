@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cmrbridge.core.checkpoint import Resume, write_tensors
+from cmrbridge.core.labels import pairs_wanted
 from cmrbridge.core.loop import Average, LoopSettings, Report, fit
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation import architectures
@@ -127,7 +128,7 @@ def read_training(
         real = [*(real if settings.keep_real else []), read_labelled(translated).split("train")]
     elif not settings.keep_real:
         raise InputError("keep_real is false and no translated images are given: name the arm's translation")
-    wanted = round(settings.ratio * count)
+    wanted = pairs_wanted(settings.ratio, count)
     if wanted and synthetic is None:
         raise InputError("ratio is above 0 and no synthetic pairs are given: name the arm's generator")
     if wanted and synthetic is not None:

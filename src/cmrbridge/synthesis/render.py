@@ -1,4 +1,4 @@
-"""Render one image per mask with a trained SPADE diffusion model."""
+"""Render images of sampled masks with a trained SPADE diffusion model."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.core.checkpoint import Resume
 from cmrbridge.core.generation import in_batches
-from cmrbridge.core.labels import labelled_slices, read_labels, training_slices
+from cmrbridge.core.labels import labelled_slices, pairs_wanted, read_labels, training_slices
 from cmrbridge.core.loop import Report, step_generator
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.core.pictures import beside, colour_labels, grey, tile, write_png
@@ -71,8 +71,8 @@ def render_shard(
 
 def first_masks(pack: Pack, masks: Path, ratio: float) -> Bytes:
     """The first label maps (n, y, x) of ``masks``, ``ratio`` for each real training slice of ``pack``."""
-    labels, count = read_labels(masks), max(1, round(ratio * len(pack.split("train").images)))
-    if len(labels) < count:
+    labels, count = read_labels(masks), pairs_wanted(ratio, len(pack.split("train").images))
+    if not 0 < count <= len(labels):
         raise InputError(f"{masks}: holds {len(labels)} masks, {count} are to be rendered; delete it and run again")
     return labels[:count]
 

@@ -51,7 +51,7 @@ def train_spade_diffusion(
     names = vendors_of(pack, "train")
     vendors = tuple(sorted(set(names))) if len(set(names)) > 1 else ()
     trained = Model(build(settings, vendors).to(device), settings, labels.shape[-1], vendors)
-    parked = [_parked(path, checkpoint) for path in snapshots]
+    parked = [checkpoint.aside(path.name) if checkpoint else path for path in snapshots]
     average = fit(
         _loss(trained, images, labels, names, device),
         trained.network,
@@ -64,7 +64,8 @@ def train_spade_diffusion(
     )
     assert average is not None  # SpadeTraining insists on one
     save_model(model, trained, average.values)
-    _deliver(parked, snapshots, checkpoint)
+    if checkpoint:
+        _deliver(parked, snapshots, checkpoint)
 
 
 def vendors_of(pack: Pack, split: str) -> list[str]:
@@ -99,23 +100,16 @@ def _common_divisor(settings: SpadeTraining) -> int:
     return math.gcd(settings.inspect_every, *settings.keep)
 
 
-def _parked(path: Path, checkpoint: Resume | None) -> Path:
-    """Where a snapshot waits for the end: a paused or failed job's declared outputs are deleted, this file is not."""
-    return checkpoint.path.with_name(f"{checkpoint.path.name}.{path.name}") if checkpoint else path
-
-
-def _deliver(parked: Sequence[Path], snapshots: Sequence[Path], checkpoint: Resume | None) -> None:
-    """Copy the parked files to where they belong, then delete them: a kill between leaves all to be copied again."""
-    moved = [(here, there) for here, there in zip(parked, snapshots) if here != there]
-    missing = [here.name for here, _ in moved if not here.is_file()]
-    if missing and checkpoint:
+def _deliver(parked: Sequence[Path], snapshots: Sequence[Path], checkpoint: Resume) -> None:
+    """Copy what waited aside to where it belongs; it stays there until the job is done and clears its state."""
+    missing = [path.name for path in parked if not path.is_file()]
+    if missing:
         raise InputError(
-            f"{checkpoint.path}: trained past snapshots that are gone ({', '.join(missing)}): delete it and train again"
+            f"{checkpoint.path}: trained past snapshots that are gone ({', '.join(missing)}): delete it and "
+            f"{checkpoint.previous.name} and train again"
         )
-    for here, there in moved:
+    for here, there in zip(parked, snapshots):
         shutil.copyfile(here, there)
-    for here, _ in moved:
-        here.unlink()
 
 
 def _shown(pack: Pack) -> tuple[Bytes, Bytes, list[str]]:

@@ -27,6 +27,10 @@ def test_loss_is_the_error_of_the_velocity() -> None:
     x0 = torch.full((8, 1, 4, 4), 0.4)
     loss = diffusion_loss(off, x0, shares, torch.Generator().manual_seed(0), least=0.01)
     torch.testing.assert_close(loss, torch.tensor(0.04))
+    default, shape_first = (
+        diffusion_loss(off, x0, shares, torch.Generator().manual_seed(0), **least) for least in ({}, {"least": 0.1})
+    )
+    assert default == shape_first < loss
     assert diffusion_loss(lambda x, t: x0, x0, shares, torch.Generator().manual_seed(0)) == 0
 
 

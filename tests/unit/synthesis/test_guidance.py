@@ -14,7 +14,7 @@ from cmrbridge.core.geometry import Grid
 from cmrbridge.core.labels import write_labels
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
-from cmrbridge.synthesis.model import SpadeTraining, build, draw_images, load_model
+from cmrbridge.synthesis.model import TEMPER, SpadeTraining, build, draw_images, load_model
 from cmrbridge.synthesis.network import SPREAD, Modulation, SpadeUNet
 from cmrbridge.synthesis.render import ImageRendering, bounds, join_shards, render_references, render_shard
 from cmrbridge.synthesis.train import train_spade_diffusion
@@ -115,6 +115,16 @@ def test_guidance_goes_past_the_mask_by_its_weight(guidance: float, signal: floa
     assert np.abs(drawn - (signal + 1) * 127.5).max() <= 1  # rounded, after a little noise was left in
 
 
+def test_images_are_drawn_from_tempered_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, labels = build(TINY), np.zeros((2, 16, 16), np.uint8)
+
+    def contrast(temper: float) -> float:
+        monkeypatch.setattr("cmrbridge.synthesis.model.TEMPER", temper)
+        return float(draw_images(network, labels, TINY, calls=5, generator=torch.Generator().manual_seed(0)).std())
+
+    assert contrast(1.0) < contrast(TEMPER) < contrast(1.2)
+
+
 def test_guidance_wants_a_model_that_knows_no_mask(tmp_path: Path) -> None:
     training = write_training(tmp_path / "training.npz")
     model = train(training, dataclasses.replace(TINY, drop=0.0))
@@ -178,17 +188,32 @@ def test_snapshots_survive_a_pause_and_the_last_is_the_model(tmp_path: Path) -> 
     assert not early.exists()
     train(training, settings, Resume(tmp_path / "state", "s"))
     assert [path.read_bytes() for path in (early, tmp_path / "model-4.safetensors", model)] == whole
-    assert not list(tmp_path.glob("state.model-*"))
 
 
-def test_snapshots_that_went_with_a_killed_job_are_named(tmp_path: Path) -> None:
+def test_snapshots_outlive_a_kill_after_delivery_and_go_with_the_state(tmp_path: Path) -> None:
     """Snakemake deletes a killed job's outputs; the state says that the training is past them."""
     settings = dataclasses.replace(TINY, keep=(1, 4))
-    training = write_training(tmp_path / "training.npz")
-    train(training, settings, Resume(tmp_path / "state", "s"))
-    (tmp_path / "model-1.safetensors").unlink()
-    with pytest.raises(InputError, match=r"state: .*state\.model-1\.safetensors.*delete it"):
-        train(training, settings, Resume(tmp_path / "state", "s"))
+    training, state = write_training(tmp_path / "training.npz"), Resume(tmp_path / "state", "s")
+    train(training, settings, state)
+    early = tmp_path / "model-1.safetensors"
+    whole = early.read_bytes()
+    early.unlink()
+    train(training, settings, state)
+    assert early.read_bytes() == whole
+    state.clear()
+    assert not list(tmp_path.glob("state*"))
+
+
+def test_the_remedy_for_snapshots_that_are_gone_is_one(tmp_path: Path) -> None:
+    settings = dataclasses.replace(TINY, keep=(1, 4))
+    training, state = write_training(tmp_path / "training.npz"), Resume(tmp_path / "state", "s")
+    train(training, settings, state)
+    state.aside("model-1.safetensors").unlink()
+    with pytest.raises(InputError, match=r"state\.s\.model-1\.safetensors.*delete it and state\.previous"):
+        train(training, settings, state)
+    state.path.unlink()
+    state.previous.unlink()
+    train(training, settings, state)
 
 
 def test_paused_rendering_gives_the_same_images(tmp_path: Path) -> None:

@@ -143,6 +143,8 @@ def test_what_restores_is_chosen_with_its_settings_and_its_table(made_up: Path) 
 def test_gains_in_dice_that_hardly_differ_leave_the_choice_to_psnr() -> None:
     settings = Candidates({name: Translation("ilvr") for name in "abc"})
     assert _choice({"a": (0.0306, 1.0), "b": (0.0304, 2.0), "c": (0.0290, 3.0)}, settings)["chosen"] == "b"
+    # where the best helps by less than that, one that harms is no rival
+    assert _choice({"a": (0.0005, 1.0), "b": (-0.0003, 2.0)}, settings)["chosen"] == "a"
 
 
 def test_who_insists_gets_the_best_of_what_does_not_help() -> None:
