@@ -10,8 +10,8 @@ RUN = ("study", "source", "target", "arm", "architecture", "seed")
 KEYS = (*RUN, "subject", "phase", "structure", "region", "metric")
 COLUMNS = (*KEYS, "value")
 SETTING = ["source", "target", "architecture", "arm", "structure", "region", "metric"]
-STRUCTURE_METRICS = ("dice", "hd95", "assd")  # the metrics that have a mean over structures
-HIGHER_IS_BETTER = ("dice",)
+STRUCTURE_METRICS = ("dice", "hd95", "assd", "surface_dice")  # the metrics that have a mean over structures
+HIGHER_IS_BETTER = ("dice", "surface_dice")  # shares of 1; differences are told in points
 MEAN = "mean"  # the structure that stands for the mean over a subject's annotated structures
 
 

@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.dependence import strata
 from cmrbridge.evaluation.doses import ALL_TARGETS, CORRELATIONS, read_doses
+from cmrbridge.evaluation.frames import HIGHER_IS_BETTER
 from cmrbridge.paper.style import METRIC_NAMES, OTHER_COLOURS, look, save
 
 PANELS = {
@@ -101,12 +102,15 @@ def _legend(axes: Axes) -> None:
 
 
 def _scale(points: pd.DataFrame) -> int:
-    return 100 if points.metric.iloc[0] == "dice" else 1
+    return 100 if points.metric.iloc[0] in HIGHER_IS_BETTER else 1
 
 
 def _gain_label(points: pd.DataFrame) -> str:
     metric = str(points.metric.iloc[0])
-    name, unit = METRIC_NAMES[metric].split(" ")[0], "points" if metric == "dice" else "mm, positive is better"
+    name, unit = (
+        METRIC_NAMES[metric].split(" (")[0],
+        "points" if metric in HIGHER_IS_BETTER else "mm, positive is better",
+    )
     return f"gain in {name} over {points.baseline.iloc[0]} ({unit})"
 
 

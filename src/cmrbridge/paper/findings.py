@@ -21,9 +21,9 @@ def endpoint(compared: pd.DataFrame) -> pd.DataFrame:
 
 def sentence(row: Any, seeds: int) -> str:
     """One arm against the baseline: the numbers, the interval, the p and what they allow one to say."""
-    scale, unit = (100, "points") if row.metric == "dice" else (1, "mm")
+    scale, unit = (100, "points") if row.metric in HIGHER_IS_BETTER else (1, "mm")
     means = (
-        f"{row.arm} reached a mean {METRIC_NAMES[row.metric].split(' ')[0]} of {number(row.mean_arm, row.metric)} on "
+        f"{row.arm} reached a mean {METRIC_NAMES[row.metric].split(' (')[0]} of {number(row.mean_arm, row.metric)} on "
         f"{row.target}, {row.baseline} {number(row.mean_baseline, row.metric)}: {scale * row.difference:+.2f} {unit}"
     )
     if pd.isna(row.p):

@@ -24,6 +24,7 @@ METRIC_NAMES = {
     "dice": "Dice",
     "hd95": "HD95 (mm)",
     "assd": "ASSD (mm)",
+    "surface_dice": "Surface Dice (2 mm)",
     "volume_ml": "Volume (mL)",
     "volume_error_ml": "Volume error (mL)",
     "edv_ml": "EDV (mL)",
@@ -31,7 +32,7 @@ METRIC_NAMES = {
     "ef_percent": "EF (%)",
     "ef_error_points": "EF error (points)",
 }
-DECIMALS = {"dice": 3, "hd95": 2, "assd": 2}
+DECIMALS = {"dice": 3, "hd95": 2, "assd": 2, "surface_dice": 3}
 PNG_DPI = 160
 
 

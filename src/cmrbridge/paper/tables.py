@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cmrbridge.evaluation.frames import MEAN, read_cases, summarise, write_frame
-from cmrbridge.paper.style import METRIC_NAMES, in_order, number, p_value
+from cmrbridge.paper.style import DECIMALS, METRIC_NAMES, in_order, number, p_value
 
 SIGNIFICANT = 0.05
 
@@ -90,7 +90,7 @@ def comparisons_table(compared: pd.DataFrame) -> pd.DataFrame:
 
 def interval(row: Any) -> str:
     """Difference and its interval, signed."""
-    decimals = 3 if row.metric == "dice" else 2
+    decimals = DECIMALS.get(row.metric, 2)
     if pd.isna(row.ci_low):
         return f"{row.difference:+.{decimals}f}"
     return f"{row.difference:+.{decimals}f} [{row.ci_low:+.{decimals}f}, {row.ci_high:+.{decimals}f}]"
