@@ -63,8 +63,8 @@ def surface(mask: Mask) -> Mask:
 
 def bounding_box(mask: Mask) -> tuple[slice, ...]:
     """Smallest box around a mask that is not empty. Surfaces and their distances are the same inside it."""
-    plane = mask.any(axis=2)
-    sides = [np.flatnonzero(part) for part in (plane.any(axis=1), plane.any(axis=0), mask.any(axis=0).any(axis=0))]
+    plane = np.any(mask, axis=2)
+    sides = [np.flatnonzero(part) for part in (np.any(plane, axis=1), np.any(plane, axis=0), np.any(mask, axis=(0, 1)))]
     return tuple(slice(int(side[0]), int(side[-1]) + 1) for side in sides)
 
 
