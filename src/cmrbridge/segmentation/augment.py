@@ -5,11 +5,14 @@ geometry, then what the coil and the sampling do (bias field, blur, coarse pixel
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from cmrbridge.segmentation.fourier import mix_amplitudes
+from cmrbridge.segmentation.nonlinear import Layer, draw_layers, transform
 
 BIAS_KNOTS = 4  # knots a side of the coarse grid that a bias field is interpolated from
 Range = tuple[float, float]
@@ -23,7 +26,9 @@ class AugmentSettings:
     gamma: exponents of grey values in [0, 1]. contrast: factors about the image's mean. brightness: ± added grey.
     bias: largest standard deviation of the log of the smooth multiplicative field.
     blur: largest standard deviation of the Gaussian, pixels. coarse: largest pixel size sampled at, pixels.
-    noise: largest standard deviation of the added noise, grey. Factors are drawn uniformly in their logarithm.
+    noise: largest standard deviation of the added noise, grey. fourier: largest share of another image's amplitudes
+    (`fourier.mix_amplitudes`). nonlinear: largest share of a random network's output (`nonlinear.transform`).
+    Factors are drawn uniformly in their logarithm.
     """
 
     geometry_chance: float = 0.0
@@ -44,6 +49,10 @@ class AugmentSettings:
     gamma: Range = (1.0, 1.0)
     noise_chance: float = 0.0
     noise: float = 0.0
+    fourier_chance: float = 0.0
+    fourier: float = 0.0
+    nonlinear_chance: float = 0.0
+    nonlinear: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ class Draw:
     """The parameters of one batch of n images; None where a kind of disturbance is switched off.
 
     affine: (n, 2, 3) of `F.affine_grid`. bias: (n, 1, knots, knots) log field. blur, coarse: (n,) pixels.
-    contrast, brightness, gamma: (n,). noise: (n, 1, y, x) added grey.
+    contrast, brightness, gamma: (n,). noise: (n, 1, y, x) added grey. partner: (n,) whose amplitudes are mixed in;
+    fourier, nonlinear: (n,) shares. layers: of `nonlinear.draw_layers`.
     """
 
     affine: Tensor | None = None
@@ -62,6 +72,10 @@ class Draw:
     brightness: Tensor | None = None
     gamma: Tensor | None = None
     noise: Tensor | None = None
+    partner: Tensor | None = None
+    fourier: Tensor | None = None
+    layers: tuple[Layer, ...] | None = None
+    nonlinear: Tensor | None = None
 
 
 class _Dice:
@@ -89,7 +103,7 @@ class _Dice:
 def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generator) -> Draw:
     """Parameters for n images of size × size pixels, on the generator's device."""
     dice, s = _Dice(n, generator), settings
-    return Draw(
+    drawn = Draw(
         affine=_draw_affine(s, dice) if s.geometry_chance else None,
         bias=(
             dice.sometimes(s.bias_chance, dice.uniform(0, s.bias), 0)[:, None, None, None]
@@ -113,6 +127,14 @@ def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generato
             else None
         ),
     )
+    if s.fourier_chance:
+        partner = torch.randperm(n, generator=generator, device=generator.device)
+        share = dice.sometimes(s.fourier_chance, dice.uniform(0, s.fourier), 0)
+        drawn = replace(drawn, partner=partner, fourier=share)
+    if s.nonlinear_chance:
+        share = dice.sometimes(s.nonlinear_chance, dice.uniform(0, s.nonlinear), 0)
+        drawn = replace(drawn, layers=draw_layers(n, generator), nonlinear=share)
+    return drawn
 
 
 def _draw_affine(s: AugmentSettings, dice: _Dice) -> Tensor:
@@ -132,6 +154,10 @@ def apply(images: Tensor, labels: Tensor | None, drawn: Draw) -> tuple[Tensor, T
     """
     if drawn.affine is not None:
         images, labels = _move(images, labels, drawn.affine)
+    if drawn.fourier is not None and drawn.partner is not None:
+        images = mix_amplitudes(images, images[drawn.partner], drawn.fourier).clamp(0, 1)
+    if drawn.nonlinear is not None and drawn.layers is not None:
+        images = transform(images, drawn.layers, drawn.nonlinear).clamp(0, 1)
     if drawn.bias is not None:
         field = F.interpolate(drawn.bias, size=images.shape[-2:], mode="bicubic", align_corners=True)
         images = images * field.exp()

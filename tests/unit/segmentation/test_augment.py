@@ -1,14 +1,17 @@
 """Augmentation: identities, exact known moves, closed forms of each disturbance, and the draw replayed."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch.testing import assert_close
 
 from cmrbridge.segmentation.augment import AugmentSettings, Draw, apply, blurring, coarsening, draw
 from cmrbridge.segmentation.intensity import standardise, unit
 
+CATALOGUE = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())["augmentations"]
 STRONG = AugmentSettings(
     geometry_chance=0.8,
     rotation=30,
@@ -28,6 +31,10 @@ STRONG = AugmentSettings(
     gamma=(0.5, 2.0),
     noise_chance=0.5,
     noise=0.12,
+    fourier_chance=0.5,
+    fourier=1.0,
+    nonlinear_chance=0.5,
+    nonlinear=1.0,
 )
 
 
@@ -131,3 +138,12 @@ def test_standardised_images_have_mean_zero_and_deviation_one() -> None:
     images = standardise(unit(torch.tensor([[[0, 255], [255, 0]], [[7, 7], [7, 7]]], dtype=torch.uint8)))
     assert images[0].flatten().tolist() == [-1, 1, 1, -1]
     assert images[1].abs().max() == 0
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_recipe_of_the_config_draws_images(name: str) -> None:
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in CATALOGUE[name].items()}
+    images, labels = pictures()
+    moved, _ = apply(images, labels, draw(AugmentSettings(**settings), 6, 24, generator(4)))
+    assert moved.isfinite().all()
+    assert torch.equal(moved, images) == (name == "none")
