@@ -11,7 +11,6 @@ from snakemake.exceptions import WorkflowError
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.config import (
-    candidates_of,
     datasets_of,
     domains_of,
     judge_of,
@@ -20,6 +19,7 @@ from cmrbridge.plan.config import (
     scenarios_of,
 )
 from cmrbridge.plan.fingerprint import fingerprint
+from cmrbridge.plan.generators import candidates_of
 from cmrbridge.plan.grid import doses, grid, largest_ratio, run_of, trainings
 
 try:
