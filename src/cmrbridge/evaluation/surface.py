@@ -9,6 +9,7 @@ from scipy.spatial import KDTree
 
 RADIUS = 6.0  # mm within which slices are searched row by row; speed alone depends on it
 TOLERANCE = 2.0  # mm, of the surface Dice: about a pixel of a cine
+ROUNDING = 1e-4  # mm: files hold spacings as float32
 
 Mask = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
@@ -42,7 +43,7 @@ def surface_distances(prediction: Mask, reference: Mask, spacing: Spacing) -> Su
     return SurfaceDistances(
         hd95=float(max(np.percentile(there, 95), np.percentile(back, 95))),
         assd=float(both.mean()),
-        surface_dice=float((both <= TOLERANCE).mean()),
+        surface_dice=float((both <= TOLERANCE + ROUNDING).mean()),
     )
 
 

@@ -9,7 +9,9 @@ import yaml
 from torch.testing import assert_close
 
 from cmrbridge.segmentation.augment import AugmentSettings, Draw, apply, blurring, coarsening, draw
+from cmrbridge.segmentation.fourier import mix_amplitudes
 from cmrbridge.segmentation.intensity import standardise, unit
+from cmrbridge.segmentation.nonlinear import transform
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())["augmentations"]
 STRONG = AugmentSettings(
@@ -147,3 +149,23 @@ def test_every_recipe_of_the_config_draws_images(name: str) -> None:
     moved, _ = apply(images, labels, draw(AugmentSettings(**settings), 6, 24, generator(4)))
     assert moved.isfinite().all()
     assert torch.equal(moved, images) == (name == "none")
+
+
+def test_amplitudes_are_mixed_as_drawn() -> None:
+    images, _ = pictures()
+    drawn = draw(AugmentSettings(fourier_chance=1.0, fourier=1.0), 6, 24, generator())
+    assert drawn.partner is not None
+    assert drawn.fourier is not None
+    found = apply(images, None, drawn)[0]
+    assert_close(found, mix_amplitudes(images, images[drawn.partner], drawn.fourier).clamp(0, 1))
+    assert (found - images).abs().max() > 0.05
+
+
+def test_random_networks_are_applied_as_drawn() -> None:
+    images, _ = pictures()
+    drawn = draw(AugmentSettings(nonlinear_chance=1.0, nonlinear=1.0), 6, 24, generator())
+    assert drawn.layers is not None
+    assert drawn.nonlinear is not None
+    found = apply(images, None, drawn)[0]
+    assert_close(found, transform(images, drawn.layers, drawn.nonlinear).clamp(0, 1))
+    assert (found - images).abs().max() > 0.05
