@@ -39,6 +39,8 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("masks: {train: {channels: [32, 64, 96, 128]}}\nimage: {size: 48}", ["48", "masks.train"]),
         ("run: {architectures: [unet2d, unet2d]}", ["unet2d"]),
         ("augmentations: {weak: {rotation: 20}}", ["geometry_chance"]),
+        ("augmentations: {weak: {noise_chance: 0.5}}", ["noise"]),
+        ("augmentations: {weak: {geometry_chance: 0.5}}", ["augmentations"]),
         ("augmentations: {classic: {gamma: [0, 1]}}", ["gamma"]),
         ("domains: {eclipse: {where: {phase: ED}}}", ["eclipse", "phase"]),
         ("domains: {all: {dataset: phantom}}\nscenarios: {scanners: {targets: [all, eclipse]}}", ["all", "share"]),

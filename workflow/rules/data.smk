@@ -1,7 +1,7 @@
 """Data: any data set's files to canonical packs, one folder per domain.
 
 Needs   the folder of each data set (datasets.*.path), or nothing for the phantom
-Makes   data/ready, for which every domain of the study must be in order: no training starts before;
+Makes   data/.ready, for which every domain of the study must be in order: no training starts before;
         results/{study}/phantom/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
         ingest/duplicates.csv, data/{domain}/{training.npz,images.npz,test.npz,split.csv}
 """

@@ -8,6 +8,7 @@ from cmrbridge.errors import InputError
 
 NOISE_STEPS = 1000  # of every diffusion model here (core.diffusion, which would import torch)
 GUIDED = ("dda", "ilvr")  # translation methods that keep low frequencies, and so have a factor
+IGNORED = {"ilvr": ("scale",), "sdedit": ("factor", "scale"), "inversion": ("factor", "scale")}
 
 Study = dict[str, Any]
 
@@ -17,6 +18,7 @@ def check_generators(study: Study) -> None:
     _check_sizes(study)
     _check_kept(study)
     _check_guidance(study)
+    _check_methods(study)
     _check_translations(study)
 
 
@@ -54,6 +56,17 @@ def _check_guidance(study: Study) -> None:
             f"synthesis.render.guidance: {weight} needs a generator that has seen images without masks: "
             "set synthesis.train.drop to 0.1, or guidance to 1"
         )
+
+
+def _check_methods(study: Study) -> None:
+    """A method with a value that it would ignore is not what its writer thinks."""
+    for name, settings in study["translation"]["methods"].items():
+        method, where = settings["method"], f"translation.methods.{name}"
+        ignored = [key for key in IGNORED.get(method, ()) if key in settings]
+        if ignored:
+            raise InputError(f"{where}: {method} knows no {' and no '.join(ignored)}; take it out")
+        if method == "inversion" and any(settings.get("eta", [])):
+            raise InputError(f"{where}: inversion goes back the way it came, without noise: eta can only be [0]")
 
 
 def _check_translations(study: Study) -> None:

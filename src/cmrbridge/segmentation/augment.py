@@ -128,7 +128,8 @@ def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generato
         ),
     )
     if s.fourier_chance:
-        partner = torch.randperm(n, generator=generator, device=generator.device)
+        places = torch.arange(n, device=generator.device)
+        partner = (places + torch.randint(min(1, n - 1), n, (1,), generator=generator, device=generator.device)) % n
         share = dice.sometimes(s.fourier_chance, dice.uniform(0, s.fourier), 0)
         drawn = replace(drawn, partner=partner, fourier=share)
     if s.nonlinear_chance:

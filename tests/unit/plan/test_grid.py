@@ -53,6 +53,8 @@ def test_arms_that_differ_at_test_time_alone_share_one_network(config: dict[str,
         ({"translation": {"methods": {"dda": {"factor": [3]}}}}, r"dda.*factor 3.*64"),
         ({"synthesis": {"train": {"keep": [400, 300]}}}, r"keep.*rising"),
         ({"synthesis": {"train": {"keep": [9000]}}}, r"keep.*2400"),
+        ({"translation": {"methods": {"ilvr": {"scale": [1]}}}}, r"methods\.ilvr.*no scale"),
+        ({"translation": {"methods": {"dda": {"method": "inversion"}}}}, r"methods\.dda.*no factor and no scale"),
     ],
 )
 def test_generators_that_cannot_work_are_refused_before_training(

@@ -156,6 +156,7 @@ def test_amplitudes_are_mixed_as_drawn() -> None:
     drawn = draw(AugmentSettings(fourier_chance=1.0, fourier=1.0), 6, 24, generator())
     assert drawn.partner is not None
     assert drawn.fourier is not None
+    assert (drawn.partner != torch.arange(6)).all(), "an image mixed with itself is left as it is"
     found = apply(images, None, drawn)[0]
     assert_close(found, mix_amplitudes(images, images[drawn.partner], drawn.fourier).clamp(0, 1))
     assert (found - images).abs().max() > 0.05
