@@ -141,11 +141,11 @@ def time_samplers(mask: Tensor, asked: argparse.Namespace) -> list[Row]:
 def compare_quality(model: Path, training: Path, count: int, seed: int) -> list[Row]:
     """Kernel distance of few-call images, and of those that visit every step, to real validation images.
 
-    The masks are training masks.
+    The masks are training masks, evenly spread over the subjects.
     """
     trained, pack = load_model(model, "cpu"), read_pack(training)
     labels = labelled_slices(pack, "train")[1]
-    masks = labels[torch.arange(count).remainder(len(labels)).numpy()]
+    masks = labels[torch.linspace(0, len(labels) - 1, count).long().numpy()]
     real = image_features(labelled_slices(pack, "val")[0])
     middle, spread = real.mean(0), real.std(0) + 1e-12
     rows: list[Row] = []

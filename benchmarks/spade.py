@@ -29,7 +29,7 @@ from cmrbridge.synthesis.train import LEAST_NOISE
 FOLD = 2
 OURS, MONAIS = (48, 64, 112), (32, 64, 64)  # equal parameters: ours keeps them where pixels are few
 TRUNK = 64  # channels between mask and modulation
-RATES = {"cmrbridge": (4e-3, 6e-3, 8e-3), "MONAI": (3e-3, 4e-3, 6e-3)}  # about the best of each
+RATES = {"cmrbridge": (4e-3, 6e-3, 8e-3), "MONAI": (2e-3, 3e-3, 4e-3)}  # about the best of each
 NOISES = (0.05, 0.2, 0.5, 0.8, 0.99)  # standard deviation, of 1
 HELD_OUT_SEED = 12345
 
