@@ -29,6 +29,7 @@ except InputError as error:
 
 RUNS = grid(STUDY)
 DOSES = doses(STUDY)
+TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
 
 RESULTS = f"results/{STUDY['study']}"
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"

@@ -1,7 +1,7 @@
 """Evaluation: score every run in the files' own grids, gather the scores, hold every arm against the baseline.
 
 Needs   predictions of every run, ingest/{dataset}/subjects.csv (which names the reference labels), data/{domain}/split.csv
-Makes   results/{study}/evaluation/{cases.csv,comparisons.csv}, and doses.csv, dose_correlations.csv where arms differ in
+Makes   results/{study}/evaluation/{cases.csv,comparisons.csv,factors.csv}, and doses.csv, dose_correlations.csv where arms differ in
         how many generated pairs they take, how good these are, or from how many subjects
 """
 
@@ -79,6 +79,32 @@ rule compare:
         settings=STUDY["comparisons"],
     script:
         "../scripts/compare.py"
+
+
+rule measure_factors:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+        subjects=[
+            f"{INGEST}/subjects.csv".format(dataset=dataset_of(domain))
+            for domain in TESTED
+        ],
+    output:
+        factors=f"{EVALUATION}/factors.csv",
+        record=f"{EVALUATION}/factors.record.json",
+    log:
+        f"{EVALUATION}/factors.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code("measure_factors", "cmrbridge.evaluation.factors"),
+        settings={"baseline": STUDY["comparisons"]["baseline"]},
+        targets=TESTED,
+        sources=sorted(set(RUNS.source)),
+    script:
+        "../scripts/measure_factors.py"
 
 
 rule measure_doses:

@@ -38,6 +38,7 @@ CAPTIONS = {
     "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested.",
     "distributions": "Every metric by arm and target: one dot per test subject (mean over phases and seeds).",
     "overlays": "Best, median and worst case of each target by the baseline arm's Dice, first seed: the reference and every arm.",
+    "factors": "What each attribute's levels add to the Dice of slices, the others held (a mixed model with the subject as random effect); levels that the scans do not tell apart are named.",
     "curves": "Training loss and validation Dice (the source's own validation subjects) by arm and seed.",
 }
 

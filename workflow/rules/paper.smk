@@ -1,7 +1,7 @@
 """Paper: tables, figures and the report, each a query over cases.csv and the records.
 
 Needs   evaluation/{cases.csv,comparisons.csv}, predictions, records and metrics of the runs, galleries of the generators
-Makes   results/{study}/paper/tables/, paper/figures/{distributions,overlays,curves,gap}.{png,pdf}, paper/report.html
+Makes   results/{study}/paper/tables/, paper/figures/{distributions,overlays,curves,gap,factors}.{png,pdf}, paper/report.html
 """
 
 
@@ -126,6 +126,29 @@ rule draw_curves:
         ),
     script:
         "../scripts/draw_curves.py"
+
+
+rule draw_factors:
+    input:
+        factors=f"{EVALUATION}/factors.csv",
+    output:
+        png=report(
+            f"{FIGURES}/factors.png",
+            category="Results",
+            caption="../report/factors.rst",
+        ),
+        pdf=f"{FIGURES}/factors.pdf",
+    log:
+        f"{PAPER}/logs/factors.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_factors", "cmrbridge.paper.factors"),
+    script:
+        "../scripts/draw_factors.py"
 
 
 rule draw_doses:

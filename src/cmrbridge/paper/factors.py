@@ -1,0 +1,82 @@
+"""The figure of factors: what each attribute's levels add to the score, the others held."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cmrbridge.errors import InputError
+from cmrbridge.evaluation.factors import COLUMNS
+from cmrbridge.paper.style import look, save
+
+POINTS = 100  # of Dice
+ROW = 0.19  # inches
+
+
+def draw_factors(*, factors: Path, png: Path, pdf: Path) -> None:
+    """One line per level: its effect in points of Dice with the 95 % interval, under the name of its attribute.
+
+    factors: table of `measure_factors`. Attributes stand in the order of the variance that they explain alone; the
+    line at 0 is the reference level.
+    """
+    table = _read(factors)
+    lines = [line for rows in _attributes(table) for line in _lines(rows)]
+    with look():
+        figure, axes = plt.subplots(figsize=(5.2, 0.8 + ROW * len(lines)))
+        axes.axvline(0, color="#222222", linewidth=1)
+        for place, (_, row) in enumerate(lines):
+            _draw(axes, place, row)
+        axes.set_yticks(range(len(lines)), [text for text, _ in lines])
+        for label, (_, row) in zip(axes.get_yticklabels(), lines):
+            label.set_fontweight("normal" if row is not None else "bold")
+        axes.set_ylim(len(lines) - 0.5, -0.7)
+        axes.grid(False, axis="y")
+        axes.set_xlabel("Dice against the reference, points (95 % interval)")
+        save(figure, png, pdf)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, dtype={"level": str, "reference": str, "without": str}, keep_default_na=True)
+        return frame[list(COLUMNS)].fillna({"without": ""})
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a table of factors ({error}); delete it and run again") from error
+
+
+def _attributes(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each attribute, largest share first; attributes of equal columns (a data set of one vendor, one
+    centre) are one and bear all their names."""
+    found: dict[tuple[float, ...], list[pd.DataFrame]] = {}
+    for _, rows in table.groupby("attribute", sort=False):
+        found.setdefault((rows.share.iloc[0], *rows.effect), []).append(rows)
+    ranked = sorted(found.values(), key=lambda equals: -equals[0].share.iloc[0])
+    return [
+        equals[0].assign(attribute=[tuple(one.attribute.iloc[0] for one in equals)] * len(equals[0]))
+        for equals in ranked
+    ]
+
+
+def _lines(rows: pd.DataFrame) -> list[tuple[str, pd.Series | None]]:
+    """A heading, in two lines where there is more to say, and a line per level, the strongest first."""
+    first = rows.iloc[0]
+    p = "p < .001" if first.p_attribute < 0.001 else f"p = {first.p_attribute:.2g}"
+    headings = [f"{' = '.join(map(_words, first.attribute))}: {100 * first.share:.1f} % of variance, {p}"]
+    others = [_words(name) for name in first.without.split() if name not in first.attribute]
+    if others:
+        headings.append(f"(not told apart from {', '.join(others)})")
+    ranked = rows.reindex(rows.effect.abs().sort_values(ascending=False, kind="stable").index)
+    levels = [(f"{row.level} – {row.reference}, n = {row.n_subjects}", row) for _, row in ranked.iterrows()]
+    return [*((heading, None) for heading in headings), *levels]
+
+
+def _words(attribute: str) -> str:
+    return attribute.removesuffix("_t").replace("_", " ")
+
+
+def _draw(axes: Axes, place: int, row: pd.Series | None) -> None:
+    if row is None:
+        return
+    colour = "#0072B2" if row.ci_low > 0 or row.ci_high < 0 else "#999999"  # does the interval leave 0 out?
+    axes.hlines(place, POINTS * row.ci_low, POINTS * row.ci_high, color=colour, linewidth=1.4)
+    axes.plot(POINTS * row.effect, place, "o", color=colour, markersize=4)
