@@ -38,6 +38,8 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("image: {size: 50}", ["50"]),
         ("masks: {train: {channels: [32, 64, 96, 128]}}\nimage: {size: 48}", ["48", "masks.train"]),
         ("run: {architectures: [unet2d, unet2d]}", ["unet2d"]),
+        ("run: {architectures: [unet2d, vnet]}", ["synthetic", "vnet", "run.arms"]),
+        ("run: {architectures: [unet3d], arms: [real, classic, da]}\ncomparisons: {primary_arm: da}", ["unet2d"]),
         ("augmentations: {weak: {rotation: 20}}", ["geometry_chance"]),
         ("augmentations: {weak: {noise_chance: 0.5}}", ["noise"]),
         ("augmentations: {weak: {geometry_chance: 0.5}}", ["augmentations"]),

@@ -10,6 +10,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from cmrbridge.errors import InputError
+from cmrbridge.plan.architectures import judge_architecture
 from cmrbridge.plan.config import (
     datasets_of,
     domains_of,
@@ -20,7 +21,14 @@ from cmrbridge.plan.config import (
 )
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of
-from cmrbridge.plan.grid import doses, grid, largest_ratio, run_of, trainings
+from cmrbridge.plan.grid import (
+    doses,
+    grid,
+    largest_ratio,
+    run_of,
+    training_settings,
+    trainings,
+)
 
 try:
     STUDY = resolve(config)

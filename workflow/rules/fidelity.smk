@@ -23,7 +23,7 @@ rule label_generated:
         mem_mb=8000,
         runtime=60,
     params:
-        code=judge_code("label_generated"),
+        code=lambda wildcards: judge_code("label_generated"),
         batch=STUDY["prediction"]["batch"],
     script:
         "../scripts/label_generated.py"

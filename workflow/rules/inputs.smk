@@ -129,14 +129,18 @@ def choice_settings(wildcards):
     return translation_candidates(wildcards) | {"insist": method.get("insist", False)}
 
 
-JUDGE = (
-    judge_of(STUDY) if generator_sources() or every_translation("{method}") else None
-)
+JUDGED = generator_sources() or every_translation("{method}")
+JUDGE = judge_of(STUDY) if JUDGED else None
+JUDGE_ARCHITECTURE = judge_architecture(STUDY) if JUDGED else None
 
 
 def judge_model(wildcards):
-    """The frozen segmenter of a source: trained on its real images alone, first architecture and seed."""
-    its = RUNS[(RUNS.source == wildcards.source) & (RUNS.arm == JUDGE)].iloc[0]
+    """The frozen segmenter of a source: trained on its real images alone, first 2-D architecture, first seed."""
+    its = RUNS[
+        (RUNS.source == wildcards.source)
+        & (RUNS.arm == JUDGE)
+        & (RUNS.architecture == JUDGE_ARCHITECTURE)
+    ].iloc[0]
     own = its.to_dict() | {"arm": its.trained_as}
     return expand(f"{SEGMENTATION}/model.safetensors", **own)[0]
 
@@ -145,23 +149,12 @@ def judge_code(script):
     return code(
         script,
         "cmrbridge.segmentation.label",
-        f"cmrbridge.segmentation.architectures.{STUDY['run']['architectures'][0]}",
+        f"cmrbridge.segmentation.architectures.{JUDGE_ARCHITECTURE}",
     )
 
 
 def segmenter_settings(wildcards):
-    """The run's own settings: the shared sizes, the architecture's name and the arm's recipe."""
-    arm = STUDY["arms"][wildcards.arm]
-    return {
-        **STUDY["segmentation"],
-        "architecture": wildcards.architecture,
-        "augment": STUDY["augmentations"][arm["augment"]],
-        "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
-        "keep_real": arm["translated"]["keep_real"] if arm["translated"] else True,
-        "adversarial": (
-            STUDY["adversarial"][arm["adversarial"]] if arm["adversarial"] else None
-        ),
-    }
+    return training_settings(STUDY, wildcards.arm, wildcards.architecture)
 
 
 def shown(pattern):

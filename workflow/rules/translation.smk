@@ -79,7 +79,7 @@ rule label_candidates:
         mem_mb=8000,
         runtime=60,
     params:
-        code=judge_code("label_candidates"),
+        code=lambda wildcards: judge_code("label_candidates"),
         batch=STUDY["prediction"]["batch"],
     script:
         "../scripts/label_candidates.py"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
+from cmrbridge.plan.architectures import check_architectures
 from cmrbridge.plan.generators import check_generators
 
 Study = dict[str, Any]
@@ -33,6 +34,7 @@ def resolve(config: Mapping[str, Any]) -> Study:
     for name in datasets_of(study):
         study["datasets"][name] = _located(name, study["datasets"][name])
     _check_licences(study)
+    check_architectures(study)
     check_generators(study)
     return study
 

@@ -56,6 +56,19 @@ def largest_ratio(study: Study, moment: str = "") -> float:
     return max(asked, default=0.0)
 
 
+def training_settings(study: Study, arm_name: str, architecture: str) -> dict[str, Any]:
+    """What a run's training is told: the shared sizes, the architecture's name and the arm's recipe."""
+    arm = study["arms"][arm_name]
+    return {
+        **study["segmentation"],
+        "architecture": architecture,
+        "augment": study["augmentations"][arm["augment"]],
+        "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
+        "keep_real": arm["translated"]["keep_real"] if arm["translated"] else True,
+        "adversarial": study["adversarial"][arm["adversarial"]] if arm["adversarial"] else None,
+    }
+
+
 def _moment(synthetic: Mapping[str, Any] | None) -> str:
     """A ratio of 0 asks for no generated pair, and so for no generator."""
     if synthetic is None or not synthetic["ratio"]:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cmrbridge.segmentation.architectures.stacked import depth_of, feature_slices
+
 
 @dataclass(frozen=True)
 class DannSettings:
@@ -75,22 +77,25 @@ class Adversary(nn.Module):
     def forward(self, scale: float) -> Tensor:
         """Domain logits (n, domain) of the images that went through the network last; the features see -``scale``.
 
+        All features are averaged to the coarsest one's grid: the bottleneck's. Those of stacks give logits a slice.
         Each feature is normalised over the batch first: otherwise all features escape the classifier together, by
         drifting one way and growing, its loss explodes and the clipped gradient has no room left for segmentation.
         """
-        height, width = self._heard[-1].shape[-2:]
-        features = torch.cat([F.adaptive_avg_pool2d(part.float(), (height, width)) for part in self._heard], dim=1)
+        height, width = min(part.shape[-2:] for part in self._heard)
+        depth = max((part.shape[2] for part in self._heard if part.ndim == 5), default=1)  # the decoder's: every slice
+        maps = [feature_slices(part.float(), depth, (height, width)) for part in self._heard]
+        features = torch.cat(maps, dim=1)
         self._heard.clear()
         logits: Tensor = self.classifier(reverse(F.batch_norm(features, None, None, training=True), scale))
         return logits
 
 
 def feature_channels(network: nn.Module, parts: list[nn.Module], size: int) -> int:
-    """Channels of all feature modules together, counted by sending one empty image through."""
+    """Channels of all feature modules together, counted by sending one empty image or stack through."""
     widths: list[int] = []
     hooks = [part.register_forward_hook(lambda _, __, output: widths.append(output.shape[1])) for part in parts]
     with torch.no_grad():
-        network(torch.zeros(1, 1, size, size))
+        network(torch.zeros(depth_of(network), 1, size, size))
     for hook in hooks:
         hook.remove()
     return sum(widths)

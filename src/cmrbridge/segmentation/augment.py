@@ -79,18 +79,32 @@ class Draw:
 
 
 class _Dice:
-    """Random numbers for n images from one generator, with the share that a chance leaves undisturbed."""
+    """Random numbers for n images from one generator, with the share that a chance leaves undisturbed.
 
-    def __init__(self, n: int, generator: torch.Generator) -> None:
-        self.n, self.generator, self.device = n, generator, generator.device
+    All but `grain` are drawn once for each stack of ``depth`` images, which then share them.
+    """
+
+    def __init__(self, n: int, generator: torch.Generator, depth: int) -> None:
+        self.n, self.generator, self.device, self.depth = n, generator, generator.device, depth
+
+    @property
+    def stacks(self) -> int:
+        return self.n // self.depth
+
+    def shared(self, values: Tensor) -> Tensor:
+        """(n, …) from the values (stack, …) of each stack."""
+        return values.repeat_interleave(self.depth, dim=0)
 
     def uniform(self, low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(self.n, generator=self.generator, device=self.device)
+        return low + (high - low) * self.shared(torch.rand(self.stacks, generator=self.generator, device=self.device))
 
     def factor(self, between: Range) -> Tensor:
         return self.uniform(math.log(between[0]), math.log(between[1])).exp()
 
     def normal(self, *shape: int) -> Tensor:
+        return self.shared(torch.randn(self.stacks, *shape, generator=self.generator, device=self.device))
+
+    def grain(self, *shape: int) -> Tensor:
         return torch.randn(self.n, *shape, generator=self.generator, device=self.device)
 
     def happens(self, chance: float) -> Tensor:
@@ -100,9 +114,12 @@ class _Dice:
         return torch.where(self.happens(chance), values, torch.full_like(values, identity))
 
 
-def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generator) -> Draw:
-    """Parameters for n images of size × size pixels, on the generator's device."""
-    dice, s = _Dice(n, generator), settings
+def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generator, depth: int = 1) -> Draw:
+    """Parameters for n images of size × size pixels, on the generator's device.
+
+    depth: images of a stack, which are disturbed alike but for their noise; n is a multiple of it.
+    """
+    dice, s = _Dice(n, generator, depth), settings
     drawn = Draw(
         affine=_draw_affine(s, dice) if s.geometry_chance else None,
         bias=(
@@ -121,20 +138,21 @@ def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generato
         ),
         gamma=dice.sometimes(s.gamma_chance, dice.factor(s.gamma), 1) if s.gamma_chance else None,
         noise=(
-            dice.sometimes(s.noise_chance, dice.uniform(0, s.noise), 0)[:, None, None, None]
-            * dice.normal(1, size, size)
+            dice.sometimes(s.noise_chance, dice.uniform(0, s.noise), 0)[:, None, None, None] * dice.grain(1, size, size)
             if s.noise_chance
             else None
         ),
     )
     if s.fourier_chance:
         places = torch.arange(n, device=generator.device)
-        partner = (places + torch.randint(min(1, n - 1), n, (1,), generator=generator, device=generator.device)) % n
+        ahead = torch.randint(min(1, dice.stacks - 1), dice.stacks, (1,), generator=generator, device=generator.device)
+        partner = (places + depth * ahead) % n  # the slice of the same place in another stack
         share = dice.sometimes(s.fourier_chance, dice.uniform(0, s.fourier), 0)
         drawn = replace(drawn, partner=partner, fourier=share)
     if s.nonlinear_chance:
         share = dice.sometimes(s.nonlinear_chance, dice.uniform(0, s.nonlinear), 0)
-        drawn = replace(drawn, layers=draw_layers(n, generator), nonlinear=share)
+        layers = tuple((dice.shared(w), dice.shared(b)) for w, b in draw_layers(dice.stacks, generator))
+        drawn = replace(drawn, layers=layers, nonlinear=share)
     return drawn
 
 

@@ -10,7 +10,7 @@ SMOOTH = 1e-5  # MONAI's smoothing of numerator and denominator of the Dice
 def marginal_log_probabilities(logits: Tensor, known: Tensor) -> Tensor:
     """Log-probabilities in which background takes over the probability of what a sample does not annotate.
 
-    logits: (n, class, y, x), class 0 is background. known: (n, class) bool, true for class 0.
+    logits: (n, class, y, x), class 0 is background. known: (n, class) bool.
     Unknown classes come back as -1e4 (a probability of 0 that stays finite).
     """
     logs = F.log_softmax(logits.float(), dim=1)
@@ -25,13 +25,13 @@ def marginal_dice_cross_entropy(logits: Tensor, labels: Tensor, known: Tensor) -
     """Cross-entropy + soft Dice loss, each class's overlap pooled over the samples of the batch that know it.
 
     logits: (n, class, y, x). labels: (n, y, x) integers; an unknown class's pixels count as background.
-    known: (n, class) bool. With everything known this is MONAI's ``DiceCELoss`` of softmax and one-hot labels with
-    ``batch=True``.
+    known: (n, class) bool; a sample of which not even the background is known counts for nothing.
+    With everything known this is MONAI's ``DiceCELoss`` of softmax and one-hot labels with ``batch=True``.
     """
     logs = marginal_log_probabilities(logits, known)
     shown = known.gather(1, labels.flatten(1).long()).view_as(labels)
     truth = labels.long() * shown
-    cross_entropy = F.nll_loss(logs, truth)
+    cross_entropy = F.nll_loss(logs, truth) * len(known) / known[:, 0].sum()
     weight = known[:, :, None, None].float()
     one_hot = F.one_hot(truth, logits.shape[1]).movedim(-1, 1)
     probabilities = logs.exp() * weight

@@ -18,6 +18,8 @@ from cmrbridge.core.loop import Report
 from cmrbridge.core.pack import Case, Pack, read_pack
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation import architectures
+from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
+from cmrbridge.segmentation.architectures.stacked import portions
 from cmrbridge.segmentation.intensity import standardise, unit
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ def predict_domains(
 ) -> None:
     """Write ``folder``/{domain}/{subject}_{phase}.nii.gz for every case of every domain's test pack.
 
-    tests: domain → pack. subjects: domain → the table that names each case's image file. batch: slices at a time.
+    tests: domain → pack. subjects: domain → the table that names each case's image file. batch: slices at
+    a time; a 3-D network takes a case at a time.
     translated: domain → the test pack in the source's look, segmented in place of the original; with ``ensemble``
     the probabilities of both are averaged (DDA's self-ensembling, Gao et al. 2023).
     """
@@ -75,17 +78,19 @@ def load_segmenter(model: Path, device: str) -> tuple[nn.Module, int]:
     """(network ready to predict, pixels a side of its images) from a file of `train_segmenter`."""
     weights, about = read_tensors(model)
     try:
-        network, size = architectures.build(about["architecture"], about["size"]), int(about["size"])
+        data = Fingerprint(**about["fingerprint"])
+        network = architectures.build(about["architecture"], data)
         network.load_state_dict(weights)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise InputError(f"{model}: not a segmenter of this version ({error}); train it again") from error
-    return network.to(device).eval(), size
+    return network.to(device).eval(), data.size
 
 
 @torch.inference_mode()
 def probabilities(network: nn.Module, images: Tensor, batch: int) -> Tensor:
-    """(n, class, y, x) float32 from (n, y, x) uint8."""
-    return torch.cat([torch.softmax(network(standardise(unit(part))).float(), dim=1) for part in images.split(batch)])
+    """(n, class, y, x) float32 from (n, y, x) uint8: the slices of one case, where the network is of stacks."""
+    parts = portions(network, images, batch)
+    return torch.cat([torch.softmax(network(standardise(unit(part))).float(), dim=1) for part in parts])
 
 
 def segment_case(network: nn.Module, looks: Sequence[Pack], index: int, batch: int, device: str) -> NDArray[np.uint8]:

@@ -15,18 +15,22 @@ from cmrbridge.core.loop import Average, LoopSettings, Report, fit
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation import architectures
 from cmrbridge.segmentation.adversarial import Adversary, DannSettings, domain_loss, feature_channels, reversal_at
+from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
+from cmrbridge.segmentation.architectures.stacked import depth_of
 from cmrbridge.segmentation.augment import AugmentSettings, apply, draw
 from cmrbridge.segmentation.intensity import standardise, unit
 from cmrbridge.segmentation.losses import marginal_dice_cross_entropy
-from cmrbridge.segmentation.slices import Slices, first_slices, gather, read_images, read_labelled
+from cmrbridge.segmentation.slices import Images, Slices, fingerprint, first_slices, gather, read_images, read_labelled
 from cmrbridge.segmentation.validate import predicted_labels, volume_dice
 
 VALIDATION_BATCH = 64
+STACKS = 2  # labelled ones a step, at least: the smallest batch that nnU-Net plans, and an image may want a partner
 
 
 @dataclass(frozen=True)
 class SegmenterSettings:
-    """architecture: a name of `architectures`. batch: labelled slices a step; under DANN as many unlabelled ones join.
+    """architecture: a name of `architectures`. batch: labelled slices a step, for a 3-D network in whole stacks,
+    `STACKS` at least; under DANN as many unlabelled ones join, of each domain one slice or stack at least.
     ratio: synthetic pairs per real training slice. keep_real: whether real slices stay in training beside translated
     ones. adversarial: None trains without a domain classifier."""
 
@@ -93,7 +97,8 @@ def train_segmenter(
     others = [read_images(path, train.size, device) for path in unlabelled] if settings.adversarial else []
     if settings.adversarial and not others:
         raise InputError("adversarial training needs images of another domain: name unlabelled domains in the scenario")
-    trainee = build_trainee(settings, train.size, 1 + len(others), seed).to(device)
+    data = fingerprint(training)
+    trainee = build_trainee(settings, data, 1 + len(others), seed).to(device)
     average = fit(
         objective(trainee, settings, train, others),
         trainee,
@@ -106,7 +111,8 @@ def train_segmenter(
     )
     weights = _averaged(trainee, average)
     own = {k.removeprefix("network."): v for k, v in weights.items() if k.startswith("network.")}
-    write_tensors(model, own, {"architecture": settings.architecture, "size": train.size, "settings": asdict(settings)})
+    about = {"architecture": settings.architecture, "fingerprint": asdict(data), "settings": asdict(settings)}
+    write_tensors(model, own, about)
 
 
 def read_training(
@@ -137,29 +143,29 @@ def read_training(
     return gather(real, device), gather(held, device) if held else None
 
 
-def build_trainee(settings: SegmenterSettings, size: int, domains: int, seed: int) -> Trainee:
+def build_trainee(settings: SegmenterSettings, data: Fingerprint, domains: int, seed: int) -> Trainee:
     """The modules, initialised from the seed alone, on the CPU."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = architectures.build(settings.architecture, size)
+        network = architectures.build(settings.architecture, data)
         if settings.adversarial is None:
             return Trainee(network, None)
         parts = architectures.features(settings.architecture, network)
-        channels = feature_channels(network, parts, size)
+        channels = feature_channels(network, parts, data.size)
         return Trainee(network, Adversary(parts, channels, domains, settings.adversarial.hidden))
 
 
 Objective = Callable[[int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 
 
-def objective(trainee: Trainee, settings: SegmenterSettings, train: Slices, others: Sequence[Tensor]) -> Objective:
+def objective(trainee: Trainee, settings: SegmenterSettings, train: Slices, others: Sequence[Images]) -> Objective:
     """``loss_at(step, generator)`` for `core.loop.fit`."""
-    adversary, dann = trainee.adversary, settings.adversarial
+    adversary, dann, depth = trainee.adversary, settings.adversarial, depth_of(trainee.network)
 
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad(), _full_precision(generator.device):
-            images, labels, known = _labelled_batch(train, settings, generator)
-            domains = [_unlabelled_batch(pool, settings, len(others), generator) for pool in others]
+            images, labels, known = _labelled_batch(train, settings, depth, generator)
+            domains = [_unlabelled_batch(pool, settings, len(others), depth, generator) for pool in others]
         logits = trainee(torch.cat([images, *domains]))
         segmentation = marginal_dice_cross_entropy(logits[: len(images)], labels, known)
         if adversary is None or dann is None:
@@ -183,26 +189,25 @@ def _full_precision(device: torch.device) -> contextlib.AbstractContextManager[A
     return torch.autocast(device.type, enabled=False)
 
 
-def _rows(count: int, batch: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(count, (batch,), generator=generator, device=generator.device)
-
-
 def _labelled_batch(
-    train: Slices, settings: SegmenterSettings, generator: torch.Generator
+    train: Slices, settings: SegmenterSettings, depth: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Standardised images (n, 1, y, x), labels (n, y, x), known classes (n, class)."""
-    rows = _rows(len(train), settings.batch, generator)
-    drawn = draw(settings.augment, len(rows), train.size, generator)
+    """Standardised images (n, 1, y, x), labels (n, y, x), known classes (n, class): none of a slice's repeat."""
+    count = max(min(STACKS, settings.batch), settings.batch // depth)
+    rows, new = train.draw(count, depth, generator)
+    drawn = draw(settings.augment, len(rows), train.size, generator, depth)
     images, labels = apply(unit(train.images[rows]), train.labels[rows], drawn)
     assert labels is not None
-    return standardise(images), labels, train.known[rows]
+    return standardise(images), labels, train.known[rows] & new[:, None]
 
 
-def _unlabelled_batch(pool: Tensor, settings: SegmenterSettings, domains: int, generator: torch.Generator) -> Tensor:
+def _unlabelled_batch(
+    pool: Images, settings: SegmenterSettings, domains: int, depth: int, generator: torch.Generator
+) -> Tensor:
     """Standardised images of one of ``domains`` unlabelled domains, which share one batch between them."""
-    rows = _rows(len(pool), max(1, settings.batch // domains), generator)
-    drawn = draw(settings.augment, len(rows), pool.shape[-1], generator)
-    return standardise(apply(unit(pool[rows]), None, drawn)[0])
+    rows, _ = pool.draw(max(1, settings.batch // domains // depth), depth, generator)
+    drawn = draw(settings.augment, len(rows), pool.size, generator, depth)
+    return standardise(apply(unit(pool.images[rows]), None, drawn)[0])
 
 
 def _averaged(trainee: Trainee, average: Average | None) -> dict[str, Tensor]:
@@ -214,7 +219,8 @@ def _inspection(trainee: Trainee, validation: Slices) -> Callable[[int, Average 
         trainee.eval()
         trained = {name: value.clone() for name, value in trainee.state_dict().items()}
         trainee.load_state_dict(_averaged(trainee, average))
-        scores = volume_dice(predicted_labels(trainee, validation.images, VALIDATION_BATCH), validation)
+        found = predicted_labels(trainee.network, validation.images, VALIDATION_BATCH, validation.case)
+        scores = volume_dice(found, validation)
         trainee.load_state_dict(trained)
         return {f"val_{name}": value for name, value in scores.items()}
 

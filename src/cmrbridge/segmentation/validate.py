@@ -4,14 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from cmrbridge.core.anatomy import CLASSES, STRUCTURES
+from cmrbridge.segmentation.architectures.stacked import portions
 from cmrbridge.segmentation.intensity import standardise, unit
 from cmrbridge.segmentation.slices import Slices
 
 
 @torch.no_grad()
-def predicted_labels(network: nn.Module, images: Tensor, batch: int) -> Tensor:
-    """(n, y, x) class of highest probability from (n, y, x) uint8 images."""
-    return torch.cat([network(standardise(unit(part))).argmax(dim=1) for part in images.split(batch)])
+def predicted_labels(network: nn.Module, images: Tensor, batch: int, case: Tensor | None = None) -> Tensor:
+    """(n, y, x) class of highest probability from (n, y, x) uint8 images. case: see `portions`."""
+    parts = portions(network, images, batch, case)
+    return torch.cat([network(standardise(unit(part))).argmax(dim=1) for part in parts])
 
 
 def volume_dice(predicted: Tensor, slices: Slices) -> dict[str, float]:

@@ -170,3 +170,21 @@ def test_random_networks_are_applied_as_drawn() -> None:
     found = apply(images, None, drawn)[0]
     assert_close(found, transform(images, drawn.layers, drawn.nonlinear).clamp(0, 1))
     assert (found - images).abs().max() > 0.05
+
+
+def test_the_slices_of_a_stack_are_disturbed_alike_but_for_their_noise() -> None:
+    """Every parameter there is, with even chance: two stacks of three slices, each with equal parameters within."""
+    chances = {f.name: 0.9 for f in dataclasses.fields(AugmentSettings) if f.name.endswith("_chance")}
+    settings = dataclasses.replace(STRONG, **chances, fourier=1.0, nonlinear=1.0)
+    drawn = draw(settings, 6, 24, generator(3), depth=3)
+    assert drawn.partner is not None
+    assert drawn.partner.tolist() == [3, 4, 5, 0, 1, 2]
+    assert drawn.noise is not None
+    assert len({float(one.std()) for one in drawn.noise}) == 6
+    assert drawn.layers is not None
+    for name, value in vars(drawn).items():
+        for part in [part for layer in value for part in layer] if name == "layers" else [value]:
+            if name not in ("noise", "partner"):
+                assert torch.equal(part[:1].expand_as(part[:3]), part[:3]), name
+                assert torch.equal(part[3:4].expand_as(part[3:]), part[3:]), name
+                assert not torch.equal(part[0], part[3]), name

@@ -59,3 +59,15 @@ def test_each_sample_keeps_its_own_annotation() -> None:
     assert_close(gradient[1, [0, 3]], shares * together)  # merged: they move as one class
     assert torch.isfinite(gradient).all()
     assert gradient[0, 3].abs().sum() > 0
+
+
+def test_a_sample_of_which_nothing_is_known_counts_for_nothing() -> None:
+    """So does the repeat of a slice that fills up a stack: neither value nor gradient changes with it."""
+    logits, labels = example()
+    padded = logits.clone().requires_grad_()
+    known = torch.tensor([EVERYTHING, EVERYTHING, [False] * 4])
+    loss = marginal_dice_cross_entropy(padded, labels, known)
+    assert_close(loss, marginal_dice_cross_entropy(logits[:2], labels[:2], known[:2]))
+    loss.backward()
+    assert padded.grad is not None
+    assert padded.grad[2].abs().max() < 1e-7 < padded.grad[:2].abs().max()

@@ -14,6 +14,7 @@ from cmrbridge.core.geometry import Grid
 from cmrbridge.core.labels import read_labels
 from cmrbridge.core.pack import Case, Pack, write_pack
 from cmrbridge.errors import InputError
+from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 from cmrbridge.segmentation.label import label_candidates, label_generated
 from cmrbridge.segmentation.predict import predict_domains, segment_case, write_like
 from cmrbridge.segmentation.slices import gather
@@ -185,7 +186,8 @@ def test_dann_reports_the_domains_and_leaves_no_adversary_behind(tmp_path: Path)
     assert heard.rows[0]["reversal"] == 0
     weights, about = read_tensors(tmp_path / "model.safetensors")
     assert sum(value.numel() for value in weights.values()) == 1_625_849
-    assert (about["architecture"], about["size"]) == ("unet2d", SIZE)
+    assert about["architecture"] == "unet2d"
+    assert about["fingerprint"] == {"size": SIZE, "spacing_mm": 1.5, "slices": 3, "slice_mm": 8.0}
     with pytest.raises(InputError, match="unlabelled"):
         train(tmp_path, plain(2, adversarial={}))
 
@@ -305,7 +307,8 @@ def test_settings_name_what_they_do_not_know() -> None:
     with pytest.raises(InputError, match="colour"):
         settings_from(plain(1, augment={"colour": 1}))
     assert settings_from(plain(1)).augment.scale == (0.9, 1.1)
-    trainees = [build_trainee(settings_from(plain(1)), SIZE, 1, seed).state_dict() for seed in (0, 0, 1)]
+    data = Fingerprint(SIZE, 1.5, 3, 8.0)
+    trainees = [build_trainee(settings_from(plain(1)), data, 1, seed).state_dict() for seed in (0, 0, 1)]
     first, same, other = (torch.cat([v.flatten() for v in state.values()]) for state in trainees)
     assert torch.equal(first, same)
     assert not torch.equal(first, other)

@@ -1,9 +1,11 @@
 """Segmentation networks by name.
 
 Each is a module of this package with three members: ``STRIDE``, the multiple that an image side must be of;
-``build(classes) → nn.Module``, logits (n, classes, y, x) from images (n, 1, y, x); ``features(network) → [submodule]``,
-whose outputs (n, channels, y, x) a domain classifier may look at. Only the module asked for is imported, so that the
-fingerprint of one network's code does not cover the others.
+``build(classes, fingerprint) → nn.Module``, logits (n, classes, y, x) from images (n, 1, y, x), planned from the
+training cases' geometry where the network has a plan; ``features(network) → [bottleneck, decoder's last]``, submodules
+whose outputs (n, channels, y, x), of 3-D networks (stack, channels, z, y, x), a domain classifier may look at. A 3-D
+network comes as a `stacked.Stacked`. Only the module asked for is imported, so that the fingerprint of one network's
+code does not cover the others.
 """
 
 from importlib import import_module
@@ -13,8 +15,9 @@ from torch import nn
 
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.errors import InputError
+from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 
-NAMES = ("unet2d",)
+NAMES = ("unet2d", "unet3d", "vnet", "dynunet2d", "dynunet3d")
 
 
 def _module(name: str) -> ModuleType:
@@ -23,19 +26,19 @@ def _module(name: str) -> ModuleType:
     return import_module(f"cmrbridge.segmentation.architectures.{name}")
 
 
-def build(name: str, size: int) -> nn.Module:
-    """The named network, freshly initialised from torch's global generator, for square images of ``size`` pixels."""
+def build(name: str, data: Fingerprint) -> nn.Module:
+    """The named network, freshly initialised from torch's global generator, for training cases like ``data``."""
     module = _module(name)
-    if size % module.STRIDE or size < 2 * module.STRIDE:
+    if data.size % module.STRIDE or data.size < 2 * module.STRIDE:
         raise InputError(
             f"architecture {name} needs an image side of {2 * module.STRIDE} or more that {module.STRIDE} divides, "
-            f"not {size}: change the canonical size"
+            f"not {data.size}: change the canonical size"
         )
-    network: nn.Module = module.build(CLASSES)
+    network: nn.Module = module.build(CLASSES, data)
     return network
 
 
 def features(name: str, network: nn.Module) -> list[nn.Module]:
-    """The submodules of ``build(name, …)`` whose outputs are its features."""
+    """The submodules of ``build(name, …)`` whose outputs are its features: the bottleneck, then the decoder's last."""
     found: list[nn.Module] = _module(name).features(network)
     return found

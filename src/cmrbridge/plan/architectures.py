@@ -1,0 +1,34 @@
+"""Which architectures a study's arms can have: refused before anything trains where a network can't learn from them."""
+
+from typing import Any
+
+from cmrbridge.errors import InputError
+
+VOLUMETRIC = ("unet3d", "vnet", "dynunet3d")  # learn from whole stacks (segmentation.architectures, which loads torch)
+
+Study = dict[str, Any]
+
+
+def check_architectures(study: Study) -> None:
+    """InputError that names an arm of single slices and the 3-D architecture that is to learn from them, or the
+    network that is missing to judge translations."""
+    volumetric = [name for name in study["run"]["architectures"] if name in VOLUMETRIC]
+    for arm in study["run"]["arms"] if volumetric else ():
+        if (study["arms"][arm]["synthetic"] or {}).get("ratio"):
+            raise InputError(
+                f"run.arms: {arm} learns from generated pairs, which are single slices, and {', '.join(volumetric)} "
+                f"from whole stacks; take {arm} out of run.arms, or make a study of the 3-D architectures apart"
+            )
+    if any(study["arms"][arm][key] for arm in study["run"]["arms"] for key in ("translated", "test_translation")):
+        judge_architecture(study)
+
+
+def judge_architecture(study: Study) -> str:
+    """The first architecture of single slices: generated and translated slices, which it judges, are no stacks."""
+    flat = [name for name in study["run"]["architectures"] if name not in VOLUMETRIC]
+    if not flat:
+        raise InputError(
+            "run.architectures: arms that translate images need a network of single slices, to judge the candidates "
+            "by; add a 2-D one, such as unet2d"
+        )
+    return str(flat[0])
