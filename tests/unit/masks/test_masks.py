@@ -15,7 +15,7 @@ from cmrbridge.core.labels import labelled_slices, read_labels, write_labels
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.masks import sample as sampling
-from cmrbridge.masks.model import MaskTraining, build, moved, to_signal
+from cmrbridge.masks.model import MaskTraining, build, moved, opened, to_signal
 from cmrbridge.masks.sample import MaskSampling, load_model, sample_masks
 from cmrbridge.masks.train import possible_hearts, train_label_diffusion
 
@@ -190,6 +190,30 @@ def test_a_moved_heart_is_still_a_heart() -> None:
     out = moved(labels, settings, torch.Generator().manual_seed(0)).numpy().astype(np.uint8)
     assert all(all(check_mask(mask).values()) for mask in out)
     assert not (out == labels.numpy()).all()
+
+
+def test_open_walls_are_those_of_the_rule() -> None:
+    random = np.random.default_rng(0)
+    hearts = np.repeat(heart()[None], 60, axis=0)
+    hits = random.integers(0, SIZE, (60, 2))
+    hearts[np.arange(60), hits[:, 0], hits[:, 1]] = random.integers(0, 4, 60)
+    noise = random.choice(4, (20, 4, 4), p=[0.1, 0.4, 0.4, 0.1]).astype(np.uint8)
+    for masks in (hearts, noise):
+        wanted = [not check_mask(mask)["lv_enclosed"] for mask in masks]
+        assert opened(torch.from_numpy(masks)).tolist() == wanted
+        assert 0 < sum(wanted) < len(wanted)
+
+
+def test_moving_opens_no_wall() -> None:
+    """A wall of one pixel is what interpolation breaks."""
+    thin = np.zeros((SIZE, SIZE), np.uint8)
+    thin[4:13, 4:13], thin[5:12, 5:12] = 2, 1
+    settings = MaskTraining(steps=1, learning_rate=1, rotate=45, scale=0.3)
+    labels = torch.from_numpy(thin)[None].repeat(64, 1, 1)
+    out = moved(labels, settings, torch.Generator().manual_seed(0))
+    assert not opened(out).any()
+    kept = (out == labels).flatten(1).all(1)
+    assert 0 < kept.sum() < 64
 
 
 def test_signals_are_soft_one_hot_and_give_the_mask_back() -> None:
