@@ -26,7 +26,8 @@ from skimage.exposure import match_histograms
 from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.core.pictures import grey, tile, write_png
 from cmrbridge.data.phantom.twins import TwinSettings, generate_twins
-from cmrbridge.segmentation.predict import load_segmenter, probabilities
+from cmrbridge.segmentation.predict import load_segmenter
+from cmrbridge.segmentation.validate import predicted_labels
 from cmrbridge.translation.model import load_model
 from cmrbridge.translation.quality import dice, psnr, ssim
 from cmrbridge.translation.settings import Translation
@@ -105,8 +106,7 @@ def load_labeller(path: Path | None) -> Segmenter | None:
     network, _ = load_segmenter(path, "cpu")
 
     def label(images: Bytes) -> Bytes:
-        found = [probabilities(network, part, 32).argmax(1) for part in torch.from_numpy(images).split(32)]
-        return torch.cat(found).numpy().astype(np.uint8)
+        return predicted_labels(network, torch.from_numpy(images), 32).numpy().astype(np.uint8)
 
     return label
 

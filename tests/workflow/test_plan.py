@@ -66,6 +66,16 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("privacy: {false_alarms: 0}", ["false_alarms"]),
         ("domains: {a/b: {dataset: phantom}}", ["a/b"]),
         ("arms: {my arm: {augment: classic}}", ["my arm"]),
+        ("run: {arms: [real, classic, synthetic, tent]}", ["arms.tent", "unet2d has not", "unet2d_batch"]),
+        ("run: {arms: [real, classic, synthetic, adabn]}", ["arms.adabn", "unet2d has not", "unet2d_batch"]),
+        ("arms: {flip: {test_time: flop}}\nrun: {arms: [real, classic, synthetic, flip]}", ["flop", "test_time"]),
+        (
+            "arms: {flip: {augment: classic}}\nrun: {arms: [real, classic, synthetic, flip]}",
+            ["arms.flip", "mirror_chance"],
+        ),
+        ("test_time: {tent: {method: flip}}", ["test_time", "steps"]),
+        ("augmentations: {weak: {painted_chance: 0.5}}", ["painted"]),
+        ("arms: {mixstyle: {mixstyle: {alpha: 0}}}", ["alpha"]),
     ],
 )
 def test_a_wrong_config_is_refused_and_names_what_is_wrong(tmp_path: Path, overlay: str, words: list[str]) -> None:

@@ -101,6 +101,21 @@ def translated_tests(wildcards):
     )
 
 
+def reference_images(wildcards):
+    """Images of the source's training subjects, where the test-time method matches to them."""
+    run = run_at(wildcards)
+    if not run.test_time or STUDY["test_time"][run.test_time]["method"] != "histogram":
+        return []
+    return expand(f"{DATA}/images.npz", domain=run.source)[0]
+
+
+def test_time_module(wildcards):
+    """The module of the run's test-time method, whose code its predictions depend on besides."""
+    name = run_at(wildcards).test_time
+    method = STUDY["test_time"][name]["method"] if name else None
+    return [f"cmrbridge.segmentation.test_time.{method}"] if method else []
+
+
 def translated(source, method, domains, part):
     seed = STUDY["generator_seed"]
     folder = f"{RESULTS}/translation/{source}/seed-{seed}/{method}"

@@ -1,7 +1,8 @@
 """Segmentation: train one network per run of the grid, then predict every test subject in its file's own grid.
 
 Needs   results/{study}/data/{domain}/{training.npz,images.npz,test.npz}, synthesis/{source}/…/images.npz for arms that mix it in,
-        translation/{source}/…/{domain}/{training,test}/images.npz for arms that translate
+        translation/{source}/…/{domain}/{training,test}/images.npz for arms that translate;
+        data/{source}/images.npz again at test time, for arms that match to it
 Makes   results/{study}/segmentation/{scenario}/{arm}/{architecture}/seed-{seed}/model.safetensors
         and predictions/{scenario}/{arm}/{architecture}/seed-{seed}/files/{domain}/{subject}_{phase}.nii.gz
 """
@@ -50,6 +51,7 @@ rule predict:
     input:
         model=model_used,
         translated=translated_tests,
+        reference=reference_images,
         tests=lambda wildcards: expand(
             f"{DATA}/test.npz", domain=run_at(wildcards).tested
         ),
@@ -76,9 +78,11 @@ rule predict:
             "predict",
             "cmrbridge.segmentation.predict",
             f"cmrbridge.segmentation.architectures.{wildcards.architecture}",
+            *test_time_module(wildcards),
         ),
         domains=lambda wildcards: run_at(wildcards).tested,
         batch=STUDY["prediction"]["batch"],
         ensemble=lambda wildcards: bool(run_at(wildcards).ensemble),
+        test_time=lambda wildcards: STUDY["test_time"].get(run_at(wildcards).test_time),
     script:
         "../scripts/predict.py"

@@ -16,6 +16,9 @@ Study = dict[str, Any]
 
 PER_FRAME = {"phase", "annotated", "image", "label", "slices", "sha256"}
 
+BATCH_NORM = ("unet2d_batch",)  # architectures that have it; a test holds this against the networks
+ADAPTS_BATCH_NORM = ("adabn", "tent")  # test-time methods
+
 HOW_TO_GET = {
     "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there",
     "mnms": "ask for M&Ms through the challenge's request form (University of Barcelona) and unpack it there",
@@ -86,7 +89,7 @@ def scenarios_of(study: Study) -> dict[str, dict[str, Any]]:
 def remedies_of(arm: Mapping[str, Any]) -> list[str]:
     """Keys of what an arm adds to real labelled images; generated pairs at a ratio of 0 are none."""
     pairs = ["synthetic"] if (arm["synthetic"] or {}).get("ratio") else []
-    return pairs + [key for key in ("translated", "adversarial", "test_translation") if arm[key]]
+    return pairs + [key for key in ("translated", "adversarial", "test_translation", "test_time") if arm[key]]
 
 
 def judge_of(study: Study) -> str:
@@ -109,8 +112,8 @@ def access_of(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> str:
     """What an arm may see of the targets: "none", "test-time", "unlabelled-target" or "oracle"."""
     if arm["train_on"] == "target":
         return "oracle"
-    if arm["test_translation"]:
-        return "test-time"  # each image by itself, by a model of the source
+    if arm["test_translation"] or arm["test_time"]:
+        return "test-time"  # one subject at a time, by models of the source
     sees_target = arm["adversarial"] is not None and set(scenario["unlabelled"]) & set(scenario["targets"])
     return "unlabelled-target" if sees_target else "none"
 
@@ -145,8 +148,9 @@ def _check_arm(name: str, study: Study) -> None:
     remedies = remedies_of(arm)
     if arm["train_on"] == "target" and remedies:
         raise InputError(f"arms.{name}: train_on: target is the ceiling; it takes no {' and no '.join(remedies)}")
-    if arm["adversarial"] and arm["test_translation"]:
-        raise InputError(f"arms.{name}: adversarial and test_translation together see the target twice; make two arms")
+    for key in ("test_translation", "test_time"):
+        if arm["adversarial"] and arm[key]:
+            raise InputError(f"arms.{name}: adversarial and {key} together see the target twice; make two arms")
     step = (arm["synthetic"] or {}).get("step")
     if step is not None:
         _known(step, study["synthesis"]["train"].get("keep", []), f"arms.{name}.synthetic.step", "synthesis.train.keep")
@@ -154,6 +158,9 @@ def _check_arm(name: str, study: Study) -> None:
         if arm[key]:
             _known(arm[key]["method"], study["translation"]["methods"], f"arms.{name}.{key}", "translation.methods")
     _known(arm["augment"], study["augmentations"], f"arms.{name}.augment", "augmentations")
+    if arm["test_time"] is not None:
+        _known(arm["test_time"], study["test_time"], f"arms.{name}.test_time", "test_time")
+        _check_test_time(name, study)
     if arm["adversarial"] is not None:
         _known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
         for scenario, settings in scenarios_of(study).items():
@@ -161,6 +168,23 @@ def _check_arm(name: str, study: Study) -> None:
                 raise InputError(
                     f"arms.{name}: adversarial training needs images: name scenarios.{scenario}.unlabelled"
                 )
+
+
+def _check_test_time(name: str, study: Study) -> None:
+    """What adapts batch norm needs architectures that have it, and what flips, networks that know mirror images."""
+    augment = study["arms"][name]["augment"]
+    method = study["test_time"][study["arms"][name]["test_time"]]["method"]
+    without = [one for one in study["run"]["architectures"] if one not in BATCH_NORM]
+    if method in ADAPTS_BATCH_NORM and without:
+        raise InputError(
+            f"arms.{name}: {method} adapts batch norm, which {', '.join(without)} has not: "
+            f"name {' or '.join(BATCH_NORM)} in run.architectures, or another test_time in this arm"
+        )
+    if method == "flip" and not study["augmentations"][augment].get("mirror_chance"):
+        raise InputError(
+            f"arms.{name}: flip averages over mirror images, which augment {augment!r} never shows the network: "
+            f"set augmentations.{augment}.mirror_chance, or choose an augment that has it"
+        )
 
 
 def _check_scenario(name: str, scenario: Mapping[str, Any], study: Study) -> None:

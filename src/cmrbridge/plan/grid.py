@@ -13,12 +13,13 @@ KEYS = ["scenario", "arm", "architecture", "seed"]
 
 def grid(study: Study) -> pd.DataFrame:
     """One row per run: its `KEYS`, source, training, unlabelled, synthetic, translated, tested, test_translation,
-    ensemble, access, trained_as.
+    ensemble, test_time, access, trained_as.
 
     training: domains whose labelled subjects train the run; unlabelled: domains that give images alone; synthetic: of
     which moment of the generator's training pairs are mixed in ("end", "step-400"), or ""; translated: the method that
     translates its training images, or ""; tested: domains whose test subjects are predicted, the source's own first;
     test_translation: the method that translates those, or ""; ensemble: whether their originals are predicted too;
+    test_time: what else is done with each test subject (an entry of the study's ``test_time``), or "";
     trained_as: the arm whose network it uses.
     """
     rows = []
@@ -42,6 +43,7 @@ def grid(study: Study) -> pd.DataFrame:
                 "tested": [scenario["source"], *scenario["targets"]],
                 "test_translation": (arm["test_translation"] or {}).get("method", ""),
                 "ensemble": (arm["test_translation"] or {}).get("ensemble", False),
+                "test_time": arm["test_time"] or "",
                 "access": access_of(arm, scenario),
                 "trained_as": shared[arm_name],
             }
@@ -66,6 +68,7 @@ def training_settings(study: Study, arm_name: str, architecture: str) -> dict[st
         "ratio": arm["synthetic"]["ratio"] if arm["synthetic"] else 0.0,
         "keep_real": arm["translated"]["keep_real"] if arm["translated"] else True,
         "adversarial": study["adversarial"][arm["adversarial"]] if arm["adversarial"] else None,
+        **({"mixstyle": arm["mixstyle"]} if arm["mixstyle"] else {}),
     }
 
 
@@ -84,7 +87,7 @@ def _trained_as(name: str, study: Study) -> str:
 
 def _training_recipe(arm: Mapping[str, Any]) -> dict[str, Any]:
     """What a network learns from; generated pairs at a ratio of 0 are none."""
-    recipe = {key: value for key, value in arm.items() if key != "test_translation"}
+    recipe = {key: value for key, value in arm.items() if key not in ("test_translation", "test_time")}
     return recipe | {"synthetic": arm["synthetic"] if _moment(arm["synthetic"]) else None}
 
 

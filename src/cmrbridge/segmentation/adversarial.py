@@ -94,8 +94,11 @@ def feature_channels(network: nn.Module, parts: list[nn.Module], size: int) -> i
     """Channels of all feature modules together, counted by sending one empty image or stack through."""
     widths: list[int] = []
     hooks = [part.register_forward_hook(lambda _, __, output: widths.append(output.shape[1])) for part in parts]
+    training = network.training
+    network.eval()  # an empty image leaves no trace in the statistics of batch norm
     with torch.no_grad():
         network(torch.zeros(depth_of(network), 1, size, size))
+    network.train(training)
     for hook in hooks:
         hook.remove()
     return sum(widths)

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cmrbridge.core.anatomy import CLASSES
+from cmrbridge.segmentation import painted
 from cmrbridge.segmentation.fourier import mix_amplitudes
 from cmrbridge.segmentation.nonlinear import Layer, draw_layers, transform
 
@@ -22,15 +24,18 @@ Range = tuple[float, float]
 class AugmentSettings:
     """How often (``*_chance``, 0…1 per image) and how strongly images are disturbed; the defaults disturb nothing.
 
-    rotation: ± degrees. scale: smallest and largest magnification. shift: ± share of the image side.
+    mirror_chance: of an image's rows to be mirrored, and of its columns. rotation: ± degrees. scale: smallest and
+    largest magnification. shift: ± share of the image side.
     gamma: exponents of grey values in [0, 1]. contrast: factors about the image's mean. brightness: ± added grey.
     bias: largest standard deviation of the log of the smooth multiplicative field.
     blur: largest standard deviation of the Gaussian, pixels. coarse: largest pixel size sampled at, pixels.
     noise: largest standard deviation of the added noise, grey. fourier: largest share of another image's amplitudes
     (`fourier.mix_amplitudes`). nonlinear: largest share of a random network's output (`nonlinear.transform`).
+    painted: regions of the background in images that are painted from their masks (`painted`), 0 for none.
     Factors are drawn uniformly in their logarithm.
     """
 
+    mirror_chance: float = 0.0
     geometry_chance: float = 0.0
     rotation: float = 0.0
     scale: Range = (1.0, 1.0)
@@ -53,6 +58,18 @@ class AugmentSettings:
     fourier: float = 0.0
     nonlinear_chance: float = 0.0
     nonlinear: float = 0.0
+    painted_chance: float = 0.0
+    painted: int = 0
+
+
+@dataclass(frozen=True)
+class Paint:
+    """happens: (n,) bool, which images are painted. means, deviations: (n, region) grey. grain: (n, 1, y, x)."""
+
+    happens: Tensor
+    means: Tensor
+    deviations: Tensor
+    grain: Tensor
 
 
 @dataclass(frozen=True)
@@ -61,7 +78,7 @@ class Draw:
 
     affine: (n, 2, 3) of `F.affine_grid`. bias: (n, 1, knots, knots) log field. blur, coarse: (n,) pixels.
     contrast, brightness, gamma: (n,). noise: (n, 1, y, x) added grey. partner: (n,) whose amplitudes are mixed in;
-    fourier, nonlinear: (n,) shares. layers: of `nonlinear.draw_layers`.
+    fourier, nonlinear: (n,) shares. layers: of `nonlinear.draw_layers`. paint: what images are painted with.
     """
 
     affine: Tensor | None = None
@@ -76,6 +93,7 @@ class Draw:
     fourier: Tensor | None = None
     layers: tuple[Layer, ...] | None = None
     nonlinear: Tensor | None = None
+    paint: Paint | None = None
 
 
 class _Dice:
@@ -121,7 +139,7 @@ def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generato
     """
     dice, s = _Dice(n, generator, depth), settings
     drawn = Draw(
-        affine=_draw_affine(s, dice) if s.geometry_chance else None,
+        affine=_draw_affine(s, dice) if s.geometry_chance or s.mirror_chance else None,
         bias=(
             dice.sometimes(s.bias_chance, dice.uniform(0, s.bias), 0)[:, None, None, None]
             * dice.normal(1, BIAS_KNOTS, BIAS_KNOTS)
@@ -153,7 +171,18 @@ def draw(settings: AugmentSettings, n: int, size: int, generator: torch.Generato
         share = dice.sometimes(s.nonlinear_chance, dice.uniform(0, s.nonlinear), 0)
         layers = tuple((dice.shared(w), dice.shared(b)) for w, b in draw_layers(dice.stacks, generator))
         drawn = replace(drawn, layers=layers, nonlinear=share)
+    if s.painted_chance and s.painted:
+        drawn = replace(drawn, paint=_draw_paint(s, dice, size))
     return drawn
+
+
+def _draw_paint(s: AugmentSettings, dice: _Dice, size: int) -> Paint:
+    several = CLASSES - 1 + s.painted
+    means, deviations = (
+        torch.stack([dice.uniform(*between) for _ in range(several)], dim=1)
+        for between in (painted.MEANS, painted.DEVIATIONS)
+    )
+    return Paint(dice.happens(s.painted_chance), means, deviations, dice.grain(1, size, size))
 
 
 def _draw_affine(s: AugmentSettings, dice: _Dice) -> Tensor:
@@ -163,16 +192,22 @@ def _draw_affine(s: AugmentSettings, dice: _Dice) -> Tensor:
     shrink = dice.factor(s.scale) ** -happens
     columns, rows = (happens * dice.uniform(-2 * s.shift, 2 * s.shift) for _ in range(2))
     cos, sin = shrink * angle.cos(), shrink * angle.sin()
-    return torch.stack([cos, -sin, columns, sin, cos, rows], dim=1).view(-1, 2, 3)
+    affine = torch.stack([cos, -sin, columns, sin, cos, rows], dim=1).view(-1, 2, 3)
+    if not s.mirror_chance:
+        return affine
+    sides = torch.stack([1 - 2 * dice.happens(s.mirror_chance).float() for _ in range(2)], dim=1)
+    return affine * sides[:, :, None]
 
 
 def apply(images: Tensor, labels: Tensor | None, drawn: Draw) -> tuple[Tensor, Tensor | None]:
     """Disturb images (n, 1, y, x) in [0, 1], which stay there, and move labels (n, y, x) along with them.
 
-    What is drawn in from outside the image is 0 and background.
+    What is drawn in from outside the image is 0 and background. Images without labels can't be painted, and are not.
     """
     if drawn.affine is not None:
         images, labels = _move(images, labels, drawn.affine)
+    if drawn.paint is not None and labels is not None:
+        images = _painted(images, labels, drawn.paint)
     if drawn.fourier is not None and drawn.partner is not None:
         images = mix_amplitudes(images, images[drawn.partner], drawn.fourier).clamp(0, 1)
     if drawn.nonlinear is not None and drawn.layers is not None:
@@ -191,6 +226,12 @@ def apply(images: Tensor, labels: Tensor | None, drawn: Draw) -> tuple[Tensor, T
     if drawn.noise is not None:
         images = images + drawn.noise
     return images.clamp(0, 1), labels
+
+
+def _painted(images: Tensor, labels: Tensor, drawn: Paint) -> Tensor:
+    count = drawn.means.shape[1] - CLASSES + 1
+    pictures = painted.paint(painted.regions(images, labels, count), drawn.means, drawn.deviations, drawn.grain)
+    return torch.where(_per_image(drawn.happens), pictures.clamp(0, 1), images)
 
 
 def _per_image(values: Tensor) -> Tensor:

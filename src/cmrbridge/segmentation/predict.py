@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.checkpoint import read_tensors
@@ -19,8 +19,8 @@ from cmrbridge.core.pack import Case, Pack, read_pack
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation import architectures
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
-from cmrbridge.segmentation.architectures.stacked import portions
-from cmrbridge.segmentation.intensity import standardise, unit
+from cmrbridge.segmentation.segmenter import Predictor, Segmenter
+from cmrbridge.segmentation.test_time import predictor
 
 if TYPE_CHECKING:
     import nibabel
@@ -37,15 +37,20 @@ def predict_domains(
     report: Report,
     translated: dict[str, Path] | None = None,
     ensemble: bool = False,
+    test_time: dict[str, Any] | None = None,
+    reference: Path | None = None,
 ) -> None:
     """Write ``folder``/{domain}/{subject}_{phase}.nii.gz for every case of every domain's test pack.
 
     tests: domain → pack. subjects: domain → the table that names each case's image file. batch: slices at
     a time; a 3-D network takes a case at a time.
     translated: domain → the test pack in the source's look, segmented in place of the original; with ``ensemble``
-    the probabilities of both are averaged (DDA's self-ensembling, Gao et al. 2023).
+    the probabilities of both are averaged (DDA's self-ensembling, Gao et al. 2023). test_time: what is done anew for
+    every subject, by itself (`test_time.predictor`); reference: pack of the source's training images, where that asks
+    for them.
     """
     network, size = load_segmenter(model, device)
+    segment = predictor(Segmenter(network, batch), test_time, reference)
     packs = {domain: read_pack(path) for domain, path in tests.items()}
     looks = {domain: _looks(pack, domain, tests, translated, ensemble) for domain, pack in packs.items()}
     total, done = sum(len(pack.cases) for pack in packs.values()), 0
@@ -54,11 +59,12 @@ def predict_domains(
             raise InputError(f"{tests[domain]}: images of {pack.images.shape[1:]} and a model of {size} pixels a side")
         images = image_paths(subjects[domain])
         (folder / domain).mkdir(parents=True, exist_ok=True)
-        for index, case in enumerate(pack.cases):
-            labels = segment_case(network, looks[domain], index, batch, device)
-            source = _source(images, case, subjects[domain])
-            write_like(labels, source, folder / domain / f"{case.subject}_{case.phase}.nii.gz")
-            done += 1
+        for indices in subjects_of(pack):
+            found = segment_subject(segment, looks[domain], indices, device)
+            for case, labels in zip((pack.cases[index] for index in indices), found):
+                source = _source(images, case, subjects[domain])
+                write_like(labels, source, folder / domain / f"{case.subject}_{case.phase}.nii.gz")
+            done += len(indices)
             report(done, total)
 
 
@@ -86,27 +92,39 @@ def load_segmenter(model: Path, device: str) -> tuple[nn.Module, int]:
     return network.to(device).eval(), data.size
 
 
-@torch.inference_mode()
-def probabilities(network: nn.Module, images: Tensor, batch: int) -> Tensor:
-    """(n, class, y, x) float32 from (n, y, x) uint8: the slices of one case, where the network is of stacks."""
-    parts = portions(network, images, batch)
-    return torch.cat([torch.softmax(network(standardise(unit(part))).float(), dim=1) for part in parts])
+def subjects_of(pack: Pack) -> list[list[int]]:
+    """Indices of the cases of each subject: its phases, one after another in the order of the pack."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, case in enumerate(pack.cases):
+        found.setdefault((case.dataset, case.subject), []).append(index)
+    return list(found.values())
 
 
-def segment_case(network: nn.Module, looks: Sequence[Pack], index: int, batch: int, device: str) -> NDArray[np.uint8]:
-    """Labels (x, y, slice) of one case on its file's grid; slices that the pack leaves out are background.
+def segment_subject(
+    segment: Predictor, looks: Sequence[Pack], indices: Sequence[int], device: str
+) -> list[NDArray[np.uint8]]:
+    """Labels (x, y, slice) of each of a subject's cases on its file's grid; slices that the pack leaves out are
+    background.
 
-    looks: packs that show the same slices; their probabilities are averaged.
+    segment: sees all slices of the subject at once, and of no other. looks: packs that show the same slices; their
+    probabilities are averaged. indices: the subject's cases.
     """
     pack = looks[0]
-    rows = np.flatnonzero(pack.case == index)
-    grid = pack.cases[index].grid
-    stacks = [torch.from_numpy(look.images[rows]).to(device) for look in looks]
-    found = torch.stack([probabilities(network, stack, batch) for stack in stacks]).mean(0)
-    whole = np.zeros((grid.shape[2], CLASSES, grid.size, grid.size), np.float32)
+    rows = [np.flatnonzero(pack.case == index) for index in indices]
+    lengths = [len(part) for part in rows]
+    case = torch.arange(len(rows), device=device).repeat_interleave(torch.tensor(lengths, device=device))
+    shown = [torch.from_numpy(look.images[np.concatenate(rows)]).to(device) for look in looks]
+    found = torch.stack([segment(images, case) for images in shown]).mean(0).cpu().numpy()
+    parts = np.split(found, np.cumsum(lengths)[:-1])
+    return [_whole(part, pack.position[of], pack.cases[index]) for part, of, index in zip(parts, rows, indices)]
+
+
+def _whole(found: NDArray[np.float32], position: NDArray[np.int32], case: Case) -> NDArray[np.uint8]:
+    """Labels on the file's grid from the probabilities (n, class, y, x) of the slices at ``position``."""
+    whole = np.zeros((case.grid.shape[2], CLASSES, case.grid.size, case.grid.size), np.float32)
     whole[:, 0] = 1
-    whole[pack.position[rows]] = found.cpu().numpy()
-    return restore(whole, grid)
+    whole[position] = found
+    return restore(whole, case.grid)
 
 
 def image_paths(subjects: Path) -> dict[tuple[str, str], Path]:

@@ -20,6 +20,7 @@ from cmrbridge.segmentation.architectures.stacked import depth_of
 from cmrbridge.segmentation.augment import AugmentSettings, apply, draw
 from cmrbridge.segmentation.intensity import standardise, unit
 from cmrbridge.segmentation.losses import marginal_dice_cross_entropy
+from cmrbridge.segmentation.mixstyle import MixStyleSettings, mix_styles
 from cmrbridge.segmentation.slices import Images, Slices, fingerprint, first_slices, gather, read_images, read_labelled
 from cmrbridge.segmentation.validate import predicted_labels, volume_dice
 
@@ -32,7 +33,7 @@ class SegmenterSettings:
     """architecture: a name of `architectures`. batch: labelled slices a step, for a 3-D network in whole stacks,
     `STACKS` at least; under DANN as many unlabelled ones join, of each domain one slice or stack at least.
     ratio: synthetic pairs per real training slice. keep_real: whether real slices stay in training beside translated
-    ones. adversarial: None trains without a domain classifier."""
+    ones. adversarial: None trains without a domain classifier. mixstyle: None mixes no styles."""
 
     architecture: str
     loop: LoopSettings
@@ -41,12 +42,13 @@ class SegmenterSettings:
     ratio: float = 0.0
     keep_real: bool = True
     adversarial: DannSettings | None = None
+    mixstyle: MixStyleSettings | None = None
 
 
 def settings_from(plain: dict[str, Any]) -> SegmenterSettings:
     """Settings from nested plain dicts, as a config file holds them."""
     try:
-        adversarial = plain.get("adversarial")
+        adversarial, mixstyle = plain.get("adversarial"), plain.get("mixstyle")
         augment: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain["augment"].items()}
         return SegmenterSettings(
             **{
@@ -54,6 +56,7 @@ def settings_from(plain: dict[str, Any]) -> SegmenterSettings:
                 "loop": LoopSettings(**plain["loop"]),
                 "augment": AugmentSettings(**augment),
                 "adversarial": None if adversarial is None else DannSettings(**adversarial),
+                "mixstyle": None if mixstyle is None else MixStyleSettings(**mixstyle),
             }
         )
     except (TypeError, KeyError) as error:
@@ -148,6 +151,8 @@ def build_trainee(settings: SegmenterSettings, data: Fingerprint, domains: int, 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = architectures.build(settings.architecture, data)
+        if settings.mixstyle is not None:
+            mix_styles(architectures.early(settings.architecture, network), settings.mixstyle)
         if settings.adversarial is None:
             return Trainee(network, None)
         parts = architectures.features(settings.architecture, network)

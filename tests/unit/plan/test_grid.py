@@ -11,7 +11,9 @@ from cmrbridge.plan.config import judge_of, merge, resolve
 from cmrbridge.plan.grid import doses, grid, largest_ratio, trainings
 
 ROOT = Path(__file__).parents[3]
-DEFAULTS = {"synthetic": None, "adversarial": None, "train_on": "source", "translated": None, "test_translation": None}
+DEFAULTS = {"train_on": "source"} | dict.fromkeys(
+    ["synthetic", "adversarial", "mixstyle", "translated", "test_translation", "test_time"]
+)
 
 
 @pytest.fixture
@@ -20,7 +22,8 @@ def config() -> dict[str, Any]:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["comparisons"]["primary_metric"] = "dice"
     config["arms"] = {name: DEFAULTS | arm for name, arm in config["arms"].items()}
-    config["arms"]["synthetic"]["synthetic"].setdefault("step", None)
+    for name in ("synthetic", "combined"):
+        config["arms"][name]["synthetic"].setdefault("step", None)
     return config
 
 
@@ -43,6 +46,18 @@ def test_arms_that_differ_at_test_time_alone_share_one_network(config: dict[str,
     }  # fmt: skip
     assert chosen.ensemble.tolist() == [False, False, False, True, False]
     assert chosen.translated["dg"] == "dda"
+
+
+def test_test_time_rivals_share_the_network_of_their_training(config: dict[str, Any]) -> None:
+    arms = ["real", "tent", "classic", "flip", "mirrored", "histogram", "mixstyle", "adabn", "combined"]
+    config["run"] |= {"arms": arms, "architectures": ["unet2d_batch"]}
+    config["comparisons"] |= {"primary_arm": "tent"}
+    runs = grid(resolve(config)).drop_duplicates("arm").set_index("arm")
+    others = {"classic": "tent", "histogram": "tent", "adabn": "tent", "mirrored": "flip"}
+    assert runs.trained_as.to_dict() == {arm: others.get(arm, arm) for arm in arms}
+    blind = {"real", "classic", "mirrored", "mixstyle"}
+    assert runs.access.to_dict() == {arm: "none" if arm in blind else "test-time" for arm in arms}
+    assert runs.test_time[["classic", "tent", "combined"]].tolist() == ["", "tent", "flip"]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +85,12 @@ def test_generators_that_cannot_work_are_refused_before_training(
     [
         ({"train_on": "target", "test_translation": {"method": "dda", "ensemble": False}}, "ceiling"),
         ({"adversarial": "dann", "test_translation": {"method": "dda", "ensemble": False}}, "twice"),
+        ({"train_on": "target", "test_time": "flip"}, "ceiling.*test_time"),
+        ({"adversarial": "dann", "test_time": "flip"}, "test_time.*twice"),
+        ({"test_time": "magic"}, r"arms\.odd\.test_time.*magic.*tent"),
+        ({"test_time": "tent"}, r"arms\.odd: tent.*unet2d has not.*unet2d_batch"),
+        ({"test_time": "flip"}, r"arms\.odd: flip.*'classic'.*augmentations\.classic\.mirror_chance"),
+        ({"test_time": "adabn"}, r"arms\.odd: adabn.*unet2d has not.*unet2d_batch"),
         ({"translated": {"method": "cyclegan", "keep_real": True}}, r"cyclegan.*translation\.methods"),
     ],
 )

@@ -1,13 +1,17 @@
 """Every registered architecture: shapes, features, weights that are held once, refusal of what it cannot take."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import VOLUMETRIC
+from cmrbridge.plan.config import BATCH_NORM
 from cmrbridge.segmentation import architectures
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 from cmrbridge.segmentation.architectures.stacked import Stacked, depth_of, portions
@@ -36,8 +40,36 @@ def test_a_state_holds_each_weight_once_and_no_running_statistics(name: str) -> 
     """A weight under two names would be averaged under one and loaded from the other; running statistics would make a
     case's segmentation depend on which two stacks were seen last."""
     network = architectures.build(name, DATA)
-    assert network.state_dict().keys() == {key for key, _ in network.named_parameters()}
+    running = set() if name not in BATCH_NORM else {key for key, _ in network.named_buffers()}
+    assert network.state_dict().keys() - running == {key for key, _ in network.named_parameters()}
     assert not any(isinstance(part, nn.Dropout | nn.Dropout3d) and part.p for part in network.modules())
+
+
+@pytest.mark.parametrize("name", architectures.NAMES)
+def test_early_parts_come_first_and_keep_most_of_the_resolution(name: str) -> None:
+    network = architectures.build(name, DATA)
+    early, features = architectures.early(name, network), architectures.features(name, network)
+    order, sides = [], []
+
+    def note(part: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        order.append(part)
+        sides.append(output.shape[-1])
+
+    for part in [*early, *features]:
+        part.register_forward_hook(note)
+    network(torch.zeros(2 * depth_of(network), 1, 32, 32))
+    assert order[: len(early)] == early
+    assert min(sides[: len(early)]) >= 32 / 4
+
+
+def test_the_plan_knows_the_architectures_and_which_have_batch_norm() -> None:
+    """A study is refused by these lists before torch is loaded, so they must say what the networks are."""
+    schema = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text())
+    known = schema["properties"]["run"]["properties"]["architectures"]["items"]["enum"]
+    assert set(architectures.NAMES) <= set(known)
+    for name in architectures.NAMES:
+        has = any(isinstance(part, _BatchNorm) for part in architectures.build(name, DATA).modules())
+        assert has == (name in BATCH_NORM), name
 
 
 def test_unknown_name_and_unfit_size_are_refused_by_name() -> None:

@@ -15,6 +15,7 @@ from cmrbridge.segmentation.nonlinear import transform
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())["augmentations"]
 STRONG = AugmentSettings(
+    mirror_chance=0.5,
     geometry_chance=0.8,
     rotation=30,
     scale=(0.6, 1.6),
@@ -37,6 +38,8 @@ STRONG = AugmentSettings(
     fourier=1.0,
     nonlinear_chance=0.5,
     nonlinear=1.0,
+    painted_chance=0.5,
+    painted=3,
 )
 
 
@@ -59,7 +62,8 @@ def test_default_settings_draw_nothing_and_change_nothing() -> None:
 
 
 def test_strengths_of_nothing_change_nothing() -> None:
-    chances = {f.name: 1.0 for f in dataclasses.fields(AugmentSettings) if f.name.endswith("chance")}
+    names = {f.name for f in dataclasses.fields(AugmentSettings) if f.name.endswith("chance")}
+    chances = dict.fromkeys(names - {"mirror_chance"}, 1.0)  # which has no strength
     images, labels = pictures()
     moved, moved_labels = apply(images, labels, draw(AugmentSettings(**chances), 6, 24, generator()))
     assert_close(moved, images, atol=1e-5, rtol=0)
@@ -90,6 +94,18 @@ def test_a_quarter_turn_moves_image_and_labels_alike() -> None:
     moved, moved_labels = apply(images, labels, Draw(affine=turn))
     assert_close(moved, images.rot90(1, (2, 3)), atol=1e-5, rtol=0)
     assert torch.equal(moved_labels, labels.rot90(1, (1, 2)))
+
+
+def test_images_and_labels_are_mirrored_in_all_four_ways_alike() -> None:
+    images, labels = pictures(200)
+    moved, moved_labels = apply(images, labels, draw(AugmentSettings(mirror_chance=0.5), 200, 24, generator()))
+    counts = []
+    for axes in ([], [1], [2], [1, 2]):
+        mirrored = torch.isclose(moved, images.flip([axis + 1 for axis in axes]), atol=1e-5).flatten(1).all(1)
+        assert torch.equal(moved_labels[mirrored], labels.flip(axes)[mirrored])
+        counts.append(int(mirrored.sum()))
+    assert sum(counts) == 200
+    assert min(counts) > 30
 
 
 def test_magnification_and_shift_are_what_the_settings_say() -> None:
@@ -182,9 +198,11 @@ def test_the_slices_of_a_stack_are_disturbed_alike_but_for_their_noise() -> None
     assert drawn.noise is not None
     assert len({float(one.std()) for one in drawn.noise}) == 6
     assert drawn.layers is not None
-    for name, value in vars(drawn).items():
+    assert len({float(one.std()) for one in drawn.paint.grain}) == 6
+    shared = {**vars(drawn), **vars(drawn.paint)}
+    for name, value in shared.items():
         for part in [part for layer in value for part in layer] if name == "layers" else [value]:
-            if name not in ("noise", "partner"):
+            if name not in ("noise", "partner", "paint", "grain"):
                 assert torch.equal(part[:1].expand_as(part[:3]), part[:3]), name
                 assert torch.equal(part[3:4].expand_as(part[3:]), part[3:]), name
-                assert not torch.equal(part[0], part[3]), name
+                assert name == "happens" or not torch.equal(part[0], part[3]), name

@@ -13,10 +13,12 @@ from snakemake.utils import validate
 from cmrbridge.core.pack import Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import VOLUMETRIC
-from cmrbridge.plan.config import resolve
+from cmrbridge.plan.config import BATCH_NORM, resolve
 from cmrbridge.plan.grid import grid, run_of, training_settings
 from cmrbridge.segmentation.architectures import NAMES
-from cmrbridge.segmentation.predict import load_segmenter, segment_case
+from cmrbridge.segmentation.predict import load_segmenter, segment_subject
+from cmrbridge.segmentation.segmenter import Segmenter
+from cmrbridge.segmentation.test_time import predictor
 from cmrbridge.segmentation.train import settings_from, train_segmenter
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +36,8 @@ LOOP = {"steps": 3, "learning_rate": 1e-3, "checkpoint_every": 0, "report_every"
 def study_of(architecture: str, arm: str) -> dict[str, Any]:
     """The demo with this cell, and with the baseline of a 2-D network that judges translations."""
     config = copy.deepcopy(CONFIG)
-    arms, architectures = dict.fromkeys(["classic", arm]), dict.fromkeys(["unet2d", architecture])
+    judge = architecture if architecture in BATCH_NORM else "unet2d"
+    arms, architectures = dict.fromkeys(["classic", arm]), dict.fromkeys([judge, architecture])
     config["run"] |= {"arms": list(arms), "architectures": list(architectures), "seeds": [0]}
     config["comparisons"] |= {"baseline": "classic", "reference": "classic", "primary_arm": arm}
     return resolve(config)
@@ -80,11 +83,17 @@ def test_trains_saves_loads_and_predicts_or_is_refused(architecture: str, arm: s
         with pytest.raises(InputError, match=rf"{arm}.*single slices.*{architecture}.*take {arm} out"):
             study_of(architecture, arm)
         return
+    if CONFIG["arms"][arm]["test_time"] in ("adabn", "tent") and architecture not in BATCH_NORM:
+        with pytest.raises(InputError, match=rf"{arm}.*{architecture} has not.*{BATCH_NORM[0]}"):
+            study_of(architecture, arm)
+        return
     study = study_of(architecture, arm)
     network, size = load_segmenter(train(architecture, arm, study, folder), "cpu")
     run = run_of(grid(study), "scanners", arm, architecture, "0")
     packs = ["translated_test"] if run.test_translation else ["test"]
     looks = [read_pack(folder / f"{name}.npz") for name in packs + (["test"] if run.ensemble else [])]
-    labels = segment_case(network, looks, 1, 64, "cpu")
+    settings = study["test_time"].get(run.test_time)
+    reference = folder / "images.npz" if settings and settings["method"] == "histogram" else None
+    labels = segment_subject(predictor(Segmenter(network, 64), settings, reference), looks, [1], "cpu")[0]
     assert labels.shape == (size, size, 5)
     assert set(np.unique(labels)) <= {0, 1, 2, 3}

@@ -16,7 +16,8 @@ from cmrbridge.core.pack import Case, Pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 from cmrbridge.segmentation.label import label_candidates, label_generated
-from cmrbridge.segmentation.predict import predict_domains, segment_case, write_like
+from cmrbridge.segmentation.predict import predict_domains, segment_subject, write_like
+from cmrbridge.segmentation.segmenter import Segmenter
 from cmrbridge.segmentation.slices import gather
 from cmrbridge.segmentation.train import build_trainee, read_training, settings_from, train_segmenter
 from cmrbridge.segmentation.validate import volume_dice
@@ -128,7 +129,7 @@ class Oracle(torch.nn.Module):
 def test_slices_return_to_their_place_in_the_file() -> None:
     pack = tiny_pack(cases=2)
     pack.position[3:] = [3, 0, 1]
-    labels = segment_case(Oracle(pack.labels[3:]), [pack], 1, 2, "cpu")
+    labels = segment_subject(Segmenter(Oracle(pack.labels[3:]), 2), [pack], [1], "cpu")[0]
     assert labels.shape == (40, 48, 4)
     assert labels[..., 2].max() == 0  # left out of the pack
     upright = labels.transpose(2, 1, 0)[:, ::-1]  # the grid's transpose and flip; the pixel size is the file's own
@@ -233,13 +234,13 @@ def test_an_ensemble_averages_the_probabilities_of_both_looks() -> None:
     """Where the two looks disagree, the surer one wins: dark in one, bright in the other gives RV, never a vote."""
     pack = tiny_pack(cases=1)
     other = dataclasses.replace(pack, images=255 - pack.images)
-    both = segment_case(Bright(), [pack, other], 0, 2, "cpu")
-    swapped = segment_case(Bright(), [other, pack], 0, 2, "cpu")
-    np.testing.assert_array_equal(both, swapped)
-    assert not np.array_equal(both, segment_case(Bright(), [pack], 0, 2, "cpu"))
-    np.testing.assert_array_equal(
-        segment_case(Bright(), [pack, pack], 0, 2, "cpu"), segment_case(Bright(), [pack], 0, 2, "cpu")
+    both, swapped, one, twice = (
+        segment_subject(Segmenter(Bright(), 2), looks, [0], "cpu")
+        for looks in ([pack, other], [other, pack], [pack], [pack, pack])
     )
+    np.testing.assert_array_equal(both, swapped)
+    assert not np.array_equal(both, one)
+    np.testing.assert_array_equal(twice, one)
 
 
 def test_a_translated_pack_of_other_cases_is_refused(tmp_path: Path) -> None:

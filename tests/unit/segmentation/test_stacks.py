@@ -10,7 +10,8 @@ from cmrbridge.core.loop import LoopSettings
 from cmrbridge.core.pack import Pack, write_pack
 from cmrbridge.segmentation import architectures
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
-from cmrbridge.segmentation.predict import segment_case
+from cmrbridge.segmentation.predict import segment_subject
+from cmrbridge.segmentation.segmenter import Segmenter
 from cmrbridge.segmentation.slices import Images, gather, read_images
 from cmrbridge.segmentation.train import SegmenterSettings, _labelled_batch, build_trainee, objective
 from cmrbridge.segmentation.validate import predicted_labels
@@ -85,5 +86,5 @@ def test_a_case_is_segmented_as_if_it_were_alone(toy_pack: ToyPack) -> None:
             alone = predicted_labels(network, slices.images[slices.case == index], 64)
             assert torch.equal(together[slices.case == index], alone)
     for batch in (1, 64):
-        whole = segment_case(network, [pack], 1, batch, "cpu")
-        np.testing.assert_array_equal(whole, segment_case(network, [pack.select([1])], 0, 2, "cpu"))
+        whole = segment_subject(Segmenter(network, batch), [pack], [1], "cpu")[0]
+        np.testing.assert_array_equal(whole, segment_subject(Segmenter(network, 2), [pack.select([1])], [0], "cpu")[0])

@@ -1,11 +1,12 @@
 """Segmentation networks by name.
 
-Each is a module of this package with three members: ``STRIDE``, the multiple that an image side must be of;
+Each is a module of this package with four members: ``STRIDE``, the multiple that an image side must be of;
 ``build(classes, fingerprint) → nn.Module``, logits (n, classes, y, x) from images (n, 1, y, x), planned from the
 training cases' geometry where the network has a plan; ``features(network) → [bottleneck, decoder's last]``, submodules
-whose outputs (n, channels, y, x), of 3-D networks (stack, channels, z, y, x), a domain classifier may look at. A 3-D
-network comes as a `stacked.Stacked`. Only the module asked for is imported, so that the fingerprint of one network's
-code does not cover the others.
+whose outputs (n, channels, y, x), of 3-D networks (stack, channels, z, y, x), a domain classifier may look at;
+``early(network) → [submodule]``, whose outputs still carry the image's style (`mixstyle`). A 3-D network comes as a
+`stacked.Stacked`. Only the module asked for is imported, so that the fingerprint of one network's code does not cover
+the others.
 """
 
 from importlib import import_module
@@ -17,7 +18,7 @@ from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 
-NAMES = ("unet2d", "unet3d", "vnet", "dynunet2d", "dynunet3d")
+NAMES = ("unet2d", "unet2d_batch", "unet3d", "vnet", "dynunet2d", "dynunet3d")
 
 
 def _module(name: str) -> ModuleType:
@@ -41,4 +42,10 @@ def build(name: str, data: Fingerprint) -> nn.Module:
 def features(name: str, network: nn.Module) -> list[nn.Module]:
     """The submodules of ``build(name, …)`` whose outputs are its features: the bottleneck, then the decoder's last."""
     found: list[nn.Module] = _module(name).features(network)
+    return found
+
+
+def early(name: str, network: nn.Module) -> list[nn.Module]:
+    """The submodules of ``build(name, …)`` after which styles are mixed: those of the finest levels."""
+    found: list[nn.Module] = _module(name).early(network)
     return found

@@ -32,3 +32,8 @@ def bottleneck_and_decoder(network: nn.Module) -> list[nn.Module]:
     while hasattr(layer, "next_layer"):
         layer = layer.get_submodule("next_layer")
     return [layer, last]
+
+
+def two_finest(network: nn.Module) -> list[nn.Module]:
+    """The blocks of the way down at the two finest levels."""
+    return [network.get_submodule(f"skip_layers.{name}") for name in ("downsample", "next_layer.downsample")]

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from cmrbridge.segmentation.architectures.dynunet import bottleneck_and_decoder, planned
+from cmrbridge.segmentation.architectures.dynunet import bottleneck_and_decoder, planned, two_finest
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 from cmrbridge.segmentation.architectures.planning import plan
 
@@ -15,3 +15,7 @@ def build(classes: int, data: Fingerprint) -> nn.Module:
 
 def features(network: nn.Module) -> list[nn.Module]:
     return bottleneck_and_decoder(network)
+
+
+def early(network: nn.Module) -> list[nn.Module]:
+    return two_finest(network)

@@ -9,8 +9,11 @@ from torch import nn
 CHANNELS = (16, 32, 64, 128, 256)
 
 
-def vanilla(classes: int, dimensions: int, strides: Sequence[int | tuple[int, ...]]) -> nn.Module:
-    """Logits (n, classes, …) from images (n, 1, …). strides: between one level and the next."""
+def vanilla(
+    classes: int, dimensions: int, strides: Sequence[int | tuple[int, ...]], norm: str = "instance"
+) -> nn.Module:
+    """Logits (n, classes, …) from images (n, 1, …). strides: between one level and the next. norm: MONAI's, "instance"
+    (without weights) or "batch" (with)."""
     return UNet(
         spatial_dims=dimensions,
         in_channels=1,
@@ -18,7 +21,7 @@ def vanilla(classes: int, dimensions: int, strides: Sequence[int | tuple[int, ..
         channels=CHANNELS,
         strides=strides,
         num_res_units=2,
-        norm="instance",
+        norm=norm,
     )
 
 
@@ -29,3 +32,9 @@ def bottleneck_and_decoder(network: nn.Module) -> list[nn.Module]:
     """
     skips = [part for part in network.modules() if isinstance(part, SkipConnection)]
     return [skips[-1].submodule, skips[0].submodule]
+
+
+def two_finest(network: nn.Module) -> list[nn.Module]:
+    """The way down of the two finest levels."""
+    unet = next(part for part in network.modules() if isinstance(part, UNet))
+    return [unet.get_submodule("model.0"), unet.get_submodule("model.1.submodule.0")]

@@ -3,7 +3,7 @@
 from torch import nn
 
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
-from cmrbridge.segmentation.architectures.unet import bottleneck_and_decoder, vanilla
+from cmrbridge.segmentation.architectures.unet import bottleneck_and_decoder, two_finest, vanilla
 
 STRIDE = 16
 
@@ -14,3 +14,7 @@ def build(classes: int, data: Fingerprint) -> nn.Module:
 
 def features(network: nn.Module) -> list[nn.Module]:
     return bottleneck_and_decoder(network)
+
+
+def early(network: nn.Module) -> list[nn.Module]:
+    return two_finest(network)

@@ -41,3 +41,9 @@ def features(network: nn.Module) -> list[nn.Module]:
     """The bottleneck and the decoder's last features, from which the output layer makes logits."""
     assert isinstance(network, Stacked)
     return [network.network.get_submodule(name) for name in ("down_tr256", "up_tr32")]
+
+
+def early(network: nn.Module) -> list[nn.Module]:
+    """What enters the two finest levels of the way down."""
+    assert isinstance(network, Stacked)
+    return [network.network.get_submodule(name) for name in ("in_tr", "down_tr32")]
