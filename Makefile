@@ -10,13 +10,16 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study test prove lint format slurm-env
+.PHONY: env demo study test prove lint format slurm-env nnunet-env
 
 env:
 	@envs/make-env.sh
 
 slurm-env:
 	@envs/make-env.sh envs/requirements-slurm.txt
+
+nnunet-env:
+	@envs/make-env.sh envs/requirements-nnunet.txt .venv-nnunet
 
 demo: env
 	@$(BIN)/snakemake --cores $(CORES)

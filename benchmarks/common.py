@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmrbridge.core.anatomy import CLASSES
-from cmrbridge.core.pack import read_pack
+from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.data.frames import IngestSettings
 from cmrbridge.data.ingest import ingest
 from cmrbridge.data.phantom.generate import PhantomSettings, generate_phantom
@@ -51,11 +51,11 @@ class MonaiSpade(nn.Module):
         return F.pixel_shuffle(self.net(F.pixel_unshuffle(x, self.fold), time, modulation), self.fold)
 
 
-def phantom_slices(subjects: int, size: int) -> tuple[Bytes, Bytes, Bytes, Bytes]:
-    """(images, labels) of subjects of one scanner, then (images, labels) of 4 others: foreground slices (n, y, x)."""
+def phantom_pack(subjects: int, size: int) -> Pack:
+    """The prepared pack of subjects of one scanner, in no split yet."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cohort = PhantomSettings(scanners=("aurora",), subjects=subjects + 4)
+        cohort = PhantomSettings(scanners=("aurora",), subjects=subjects)
         generate_phantom(settings=cohort, folder=folder, report=lambda *values, **named: None)
         reading = IngestSettings(dataset="phantom", reader="manifest", size=size, spacing_mm=160 / size)
         files = [folder / part for part in ("subjects.csv", "prepared.npz", "picture.png")]
@@ -67,7 +67,12 @@ def phantom_slices(subjects: int, size: int) -> tuple[Bytes, Bytes, Bytes, Bytes
             picture=files[2],
             report=lambda *values, **named: None,
         )
-        pack = read_pack(files[1])
+        return read_pack(files[1])
+
+
+def phantom_slices(subjects: int, size: int) -> tuple[Bytes, Bytes, Bytes, Bytes]:
+    """(images, labels) of subjects of one scanner, then (images, labels) of 4 others: foreground slices (n, y, x)."""
+    pack = phantom_pack(subjects + 4, size)
     assert pack.labels is not None
     names = list(dict.fromkeys(case.subject for case in pack.cases))
     held_out = np.array([case.subject in names[subjects:] for case in pack.cases])[pack.case]

@@ -168,6 +168,14 @@ def test_nothing_is_pickled(path: Path) -> None:
             assert not allowed, f"line {call.lineno}: allow_pickle"
 
 
+def test_nnunet_stays_in_its_cage() -> None:
+    """One program imports it, with its own environment's Python; it knows nothing of ours and ours nothing of it."""
+    caged = PACKAGE / "segmentation" / "nnunet" / "caged.py"
+    assert [path for path in EVERY if "nnunetv2" in tops(imports(path))] == [caged]
+    assert own(imports(caged)) == set()
+    assert not [path for path in EVERY if "cmrbridge.segmentation.nnunet.caged" in imports(path)]
+
+
 def test_the_command_line_is_thin() -> None:
     """It imports lazily, so that --help is quick and a machine needs only what its command uses."""
     for path in in_rooms("cli"):

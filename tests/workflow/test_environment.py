@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -22,8 +23,9 @@ def test_every_dependency_is_in_the_lock() -> None:
     assert names <= locked("requirements.txt")
 
 
-def test_the_lock_pins_exactly_and_names_no_host_or_build() -> None:
-    text = (ROOT / "envs" / "requirements.txt").read_text()
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-nnunet.txt"])
+def test_the_lock_pins_exactly_and_names_no_host_or_build(lock: str) -> None:
+    text = (ROOT / "envs" / lock).read_text()
     assert all(re.fullmatch(r"[\w.\-\[\]]+==[\w.]+( ;.*)?", line) for line in text.splitlines())
 
 
@@ -32,9 +34,22 @@ def test_the_slurm_lock_extends_the_other() -> None:
     assert "snakemake-executor-plugin-slurm" in locked("requirements-slurm.txt")
 
 
-def test_the_conda_view_is_the_lock() -> None:
-    environment = yaml.safe_load((ROOT / "envs" / "environment.yaml").read_text())
-    assert environment["dependencies"][-1] == {"pip": ["-r requirements.txt"]}
+@pytest.mark.parametrize(
+    ("view", "lock"), [("environment.yaml", "requirements.txt"), ("nnunet.yaml", "requirements-nnunet.txt")]
+)
+def test_the_conda_view_is_the_lock(view: str, lock: str) -> None:
+    environment = yaml.safe_load((ROOT / "envs" / view).read_text())
+    assert environment["dependencies"][-1] == {"pip": [f"-r {lock}"]}
+
+
+def test_nnunet_is_locked_without_torchvision_and_with_our_torch() -> None:
+    texts = [
+        (ROOT / "envs" / name).read_text().splitlines() for name in ("requirements.txt", "requirements-nnunet.txt")
+    ]
+    ours, its = ({line for line in lines if line.startswith("torch==")} for lines in texts)
+    assert ours == its
+    assert {"nnunetv2", "safetensors"} <= locked("requirements-nnunet.txt")
+    assert "torchvision" not in locked("requirements-nnunet.txt")
 
 
 def test_no_tracked_file_is_data_or_names_this_machine() -> None:

@@ -29,9 +29,10 @@ from cmrbridge.plan.grid import (
     training_settings,
     trainings,
 )
+from cmrbridge.plan.nnunet import nnunet_lock, nnunet_python, nnunet_settings
 
 try:
-    STUDY = resolve(config)
+    STUDY = resolve(config, Path(workflow.basedir))
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -66,6 +67,11 @@ PAPER = f"{RESULTS}/paper"
 TRACKING = f"{RESULTS}/tracking"
 
 ENVIRONMENT = "../../envs/environment.yaml"
+CAGED = "nnunet2d|nnunet3d"
+NNUNET = {
+    "python": str(nnunet_python(STUDY, Path(workflow.basedir))),
+    "lock": nnunet_lock(Path(workflow.basedir)),
+}
 GPUS = 1 if STUDY["preset"] == "gpu" else 0
 
 

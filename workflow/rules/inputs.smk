@@ -172,6 +172,10 @@ def segmenter_settings(wildcards):
     return training_settings(STUDY, wildcards.arm, wildcards.architecture)
 
 
+def caged_settings(wildcards):
+    return nnunet_settings(STUDY, wildcards.arm, wildcards.architecture)
+
+
 def shown(pattern):
     """The pattern for every arm of the scenario, architecture and seed that the overlays show."""
     return expand(

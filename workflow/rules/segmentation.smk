@@ -27,6 +27,8 @@ rule train_segmenter:
         f"{SEGMENTATION}/log.txt",
     benchmark:
         f"{SEGMENTATION}/benchmark.tsv"
+    wildcard_constraints:
+        architecture=f"(?!({CAGED})/)[^/]+",
     conda:
         ENVIRONMENT
     threads: STUDY["threads"]
@@ -66,6 +68,8 @@ rule predict:
         f"{PREDICTIONS}/log.txt",
     benchmark:
         f"{PREDICTIONS}/benchmark.tsv"
+    wildcard_constraints:
+        architecture=f"(?!({CAGED})/)[^/]+",
     conda:
         ENVIRONMENT
     threads: STUDY["threads"]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class Resume:
         """Remove the states of a job that is done, and what waited aside."""
         for path in list(self.path.parent.iterdir()):
             if path == self.path or path.name.startswith(f"{self.path.name}."):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 class Paused(Exception):

@@ -4,6 +4,7 @@ from typing import Any
 
 from cmrbridge.errors import InputError
 
+CAGED = ("nnunet2d", "nnunet3d")  # the real nnU-Net, in an environment of its own
 VOLUMETRIC = ("unet3d", "vnet", "dynunet3d")  # learn from whole stacks (segmentation.architectures, which loads torch)
 
 Study = dict[str, Any]
@@ -12,7 +13,7 @@ Study = dict[str, Any]
 def check_architectures(study: Study) -> None:
     """InputError that names an arm of single slices and the 3-D architecture that is to learn from them, or the
     network that is missing to judge translations."""
-    volumetric = [name for name in study["run"]["architectures"] if name in VOLUMETRIC]
+    volumetric = [name for name in study["run"]["architectures"] if name in (*VOLUMETRIC, "nnunet3d")]
     for arm in study["run"]["arms"] if volumetric else ():
         if (study["arms"][arm]["synthetic"] or {}).get("ratio"):
             raise InputError(
@@ -24,11 +25,12 @@ def check_architectures(study: Study) -> None:
 
 
 def judge_architecture(study: Study) -> str:
-    """The first architecture of single slices: generated and translated slices, which it judges, are no stacks."""
-    flat = [name for name in study["run"]["architectures"] if name not in VOLUMETRIC]
+    """The first architecture of single slices outside nnU-Net's cage: generated and translated slices, which it
+    judges, are no stacks, and the jobs that ask it run in our own environment."""
+    flat = [name for name in study["run"]["architectures"] if name not in (*VOLUMETRIC, *CAGED)]
     if not flat:
         raise InputError(
             "run.architectures: arms that translate images need a network of single slices, to judge the candidates "
-            "by; add a 2-D one, such as unet2d"
+            "by; add a 2-D one of ours, such as unet2d"
         )
     return str(flat[0])

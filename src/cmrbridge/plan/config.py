@@ -11,6 +11,7 @@ from typing import Any
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import check_architectures
 from cmrbridge.plan.generators import check_generators
+from cmrbridge.plan.nnunet import check_nnunet
 
 Study = dict[str, Any]
 
@@ -27,8 +28,11 @@ HOW_TO_GET = {
 }
 
 
-def resolve(config: Mapping[str, Any]) -> Study:
-    """The study to run; InputError for anything that the schema cannot see. ``config`` is left as it is."""
+def resolve(config: Mapping[str, Any], home: Path | None = None) -> Study:
+    """The study to run; InputError for anything that the schema cannot see. ``config`` is left as it is.
+
+    home: the repository, below which tools of environments of their own lie; by default the working directory.
+    """
     study = copy.deepcopy(dict(config))
     presets = study.pop("presets")
     _known(study["preset"], presets, "preset", "presets")
@@ -39,6 +43,7 @@ def resolve(config: Mapping[str, Any]) -> Study:
     _check_licences(study)
     check_architectures(study)
     check_generators(study)
+    check_nnunet(study, home or Path.cwd())
     return study
 
 

@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,18 +50,45 @@ def predict_domains(
     for them.
     """
     network, size = load_segmenter(model, device)
-    segment = predictor(Segmenter(network, batch), test_time, reference)
-    packs = {domain: read_pack(path) for domain, path in tests.items()}
-    looks = {domain: _looks(pack, domain, tests, translated, ensemble) for domain, pack in packs.items()}
-    total, done = sum(len(pack.cases) for pack in packs.values()), 0
-    for domain, pack in packs.items():
+    found = predictor(Segmenter(network, batch), test_time, reference)
+    looks = read_looks(tests, translated, ensemble, size)
+    write_predictions(
+        looks,
+        subjects,
+        folder,
+        report=report,
+        segment=lambda domain, indices: segment_subject(found, looks[domain], indices, device),
+    )
+
+
+def read_looks(
+    tests: dict[str, Path], translated: dict[str, Path] | None, ensemble: bool, size: int
+) -> dict[str, list[Pack]]:
+    """Domain → the packs of equal slices whose probabilities are averaged; all of ``size`` pixels a side."""
+    looks = {}
+    for domain, path in tests.items():
+        pack = read_pack(path)
         if pack.images.shape[1:] != (size, size):
-            raise InputError(f"{tests[domain]}: images of {pack.images.shape[1:]} and a model of {size} pixels a side")
-        images = image_paths(subjects[domain])
+            raise InputError(f"{path}: images of {pack.images.shape[1:]} and a model of {size} pixels a side")
+        looks[domain] = _looks(pack, domain, tests, translated, ensemble)
+    return looks
+
+
+def write_predictions(
+    looks: dict[str, list[Pack]],
+    subjects: dict[str, Path],
+    folder: Path,
+    *,
+    report: Report,
+    segment: Callable[[str, list[int]], list[NDArray[np.uint8]]],
+) -> None:
+    """Write every case's labels; ``segment(domain, indices of a subject's cases)`` gives them on their files' grids."""
+    total, done = sum(len(packs[0].cases) for packs in looks.values()), 0
+    for domain, packs in looks.items():
+        cases, images = packs[0].cases, image_paths(subjects[domain])
         (folder / domain).mkdir(parents=True, exist_ok=True)
-        for indices in subjects_of(pack):
-            found = segment_subject(segment, looks[domain], indices, device)
-            for case, labels in zip((pack.cases[index] for index in indices), found):
+        for indices in subjects_of(packs[0]):
+            for case, labels in zip((cases[index] for index in indices), segment(domain, indices)):
                 source = _source(images, case, subjects[domain])
                 write_like(labels, source, folder / domain / f"{case.subject}_{case.phase}.nii.gz")
             done += len(indices)
@@ -116,15 +143,15 @@ def segment_subject(
     shown = [torch.from_numpy(look.images[np.concatenate(rows)]).to(device) for look in looks]
     found = torch.stack([segment(images, case) for images in shown]).mean(0).cpu().numpy()
     parts = np.split(found, np.cumsum(lengths)[:-1])
-    return [_whole(part, pack.position[of], pack.cases[index]) for part, of, index in zip(parts, rows, indices)]
+    return [whole(part, pack.position[of], pack.cases[index]) for part, of, index in zip(parts, rows, indices)]
 
 
-def _whole(found: NDArray[np.float32], position: NDArray[np.int32], case: Case) -> NDArray[np.uint8]:
+def whole(found: NDArray[np.float32], position: NDArray[np.int32], case: Case) -> NDArray[np.uint8]:
     """Labels on the file's grid from the probabilities (n, class, y, x) of the slices at ``position``."""
-    whole = np.zeros((case.grid.shape[2], CLASSES, case.grid.size, case.grid.size), np.float32)
-    whole[:, 0] = 1
-    whole[position] = found
-    return restore(whole, case.grid)
+    stack = np.zeros((case.grid.shape[2], CLASSES, case.grid.size, case.grid.size), np.float32)
+    stack[:, 0] = 1
+    stack[position] = found
+    return restore(stack, case.grid)
 
 
 def image_paths(subjects: Path) -> dict[tuple[str, str], Path]:

@@ -84,6 +84,8 @@ def test_a_damaged_state_falls_back_on_the_previous(tmp_path: Path, caplog: pyte
     assert state is not None
     assert state[1] == 10
     assert str(resume.path) in caplog.text
+    resume.aside("work").mkdir()
+    (resume.aside("work") / "file").touch()
     resume.clear()
     assert read_resume(resume) is None
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,1 @@
+"""The real nnU-Net, caged: its own environment, its own process; files go in and come out."""
