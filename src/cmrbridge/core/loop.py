@@ -1,7 +1,7 @@
 """The one optimisation loop: seeded by step, resumable, with an average of the weights where it is asked for."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -100,15 +100,18 @@ def fit(
     report: Report,
     resume: Resume | None = None,
     inspect: Callable[[int, Average | None], dict[str, float]] | None = None,
+    rates: Mapping[str, float] | None = None,
 ) -> Average | None:
     """Minimise ``loss_at(step, generator) → (loss, values to report)`` over ``module``'s parameters.
 
     ``inspect(steps done, average)`` runs every ``inspect_every`` steps and at the end; it leaves the module as it was.
+    ``rates``: prefix of parameters' names → multiple of the learning rate at which these learn; their gradient is
+    clipped by itself.
     Returns the moving average of the weights, or None. Raises Paused when asked to stop, and InputError when the
     loss stays non-finite; a step whose loss or gradient is not finite changes nothing and is counted.
     """
     optimizer = torch.optim.AdamW(
-        module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
+        _groups(module, rates or {}), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
     )
     average = Average(module, settings.average) if settings.average else None
     extra = average.values if average else {}
@@ -140,6 +143,17 @@ def fit(
     return average
 
 
+def _groups(module: nn.Module, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Parameter groups of the optimiser: all that no prefix names, then those of each prefix with its "rate"."""
+    named = dict(module.named_parameters())
+    groups = [
+        {"params": [value for name, value in named.items() if name.startswith(prefix)], "rate": rate}
+        for prefix, rate in rates.items()
+    ]
+    rest = [value for name, value in named.items() if not name.startswith(tuple(rates))]
+    return [{"params": rest, "rate": 1.0}, *groups]
+
+
 def _due(done: int, every: int, steps: int) -> bool:
     return done == steps or (every > 0 and done % every == 0)
 
@@ -162,10 +176,11 @@ def _step(
         loss.backward()
     except torch.OutOfMemoryError as error:
         raise InputError(f"the accelerator's memory is full (step {step}): lower this stage's batch") from error
-    norm = nn.utils.clip_grad_norm_(module.parameters(), settings.clip)
-    finite = bool(torch.isfinite(loss.detach()) & torch.isfinite(norm))
+    norms = [nn.utils.clip_grad_norm_(group["params"], settings.clip) for group in optimizer.param_groups]
+    finite = bool(torch.isfinite(torch.stack([loss.detach(), *norms])).all())
     if finite:
-        optimizer.param_groups[0]["lr"] = learning_rate_at(step, settings)
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * learning_rate_at(step, settings)
         optimizer.step()
     return {"finite": finite, "loss": loss.detach(), **values}
 

@@ -14,15 +14,21 @@ from torch import Tensor, nn
 
 from cmrbridge.segmentation.architectures.stacked import depth_of, feature_slices
 
+SLOPE = 0.1  # below zero: units of the classifier, which learns fast, do not die
+
 
 @dataclass(frozen=True)
 class DannSettings:
-    """weight: λ that the reversal rises to. start: share of the training before it begins to rise, in which the
-    classifier learns from features that it does not disturb yet. hidden: width of the classifier's hidden layer."""
+    """weight: λ that the reversal rises to. alone: share of the training that the segmenter learns by itself. start:
+    share after which λ rises; from ``alone`` to here the classifier learns from features that it does not disturb yet
+    (the three phases of Scannell et al., STACOM 2020). hidden: width of the classifier's layers. rate: its learning
+    rate in multiples of the segmenter's, which moves what it reads and must not outrun it."""
 
-    weight: float = 0.1
-    start: float = 0.25
+    weight: float = 0.5
+    alone: float = 0.4
+    start: float = 0.5
     hidden: int = 64
+    rate: float = 10.0
 
 
 class _Reverse(torch.autograd.Function):
@@ -54,44 +60,51 @@ def reversal_at(progress: float, start: float = 0.0) -> float:
 class Adversary(nn.Module):
     """Domain classifier on the outputs of a network's feature modules, which it listens to.
 
-    It convolves before it pools over space: the mean of an instance-normalised map is nearly the same for every image.
+    Of every map it reads each channel's mean and standard deviation, and the mean of a convolution: what it does not
+    read, the features may keep, and a fresh reader would find there.
     """
 
-    def __init__(self, parts: list[nn.Module], channels: int, domains: int, hidden: int) -> None:
+    def __init__(self, parts: list[nn.Module], channels: list[int], domains: int, hidden: int) -> None:
         super().__init__()
-        self.classifier = nn.Sequential(
-            nn.Conv2d(channels, hidden, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(hidden, domains),
-        )
-        self._heard: list[Tensor] = []
+        self.readers = nn.ModuleList(nn.Conv2d(width, hidden, kernel_size=3, padding=1) for width in channels)
+        self.hidden = nn.Linear(2 * sum(channels) + len(channels) * hidden, hidden)
+        self.names = nn.Linear(hidden, domains)
+        self._heard: dict[nn.Module, Tensor] = {part: torch.empty(0) for part in parts}
         for part in parts:
             part.register_forward_hook(self._listen)
 
     def _listen(self, part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if self.training:
-            self._heard.append(output)
+            self._heard[part] = output
 
-    def forward(self, scale: float) -> Tensor:
-        """Domain logits (n, domain) of the images that went through the network last; the features see -``scale``.
+    def forward(self, scale: float, count: int) -> Tensor:
+        """Domain logits (n, domain) of the last ``count`` images that went through the network, of stacks a slice; the
+        features see -``scale``.
 
-        All features are averaged to the coarsest one's grid: the bottleneck's. Those of stacks give logits a slice.
-        Each feature is normalised over the batch first: otherwise all features escape the classifier together, by
-        drifting one way and growing, its loss explodes and the clipped gradient has no room left for segmentation.
+        Features, and what is read of them, are normalised over the batch: otherwise all features escape the classifier
+        together, by drifting one way and growing, its loss explodes and the clipped gradient has no room left for
+        segmentation. And the mean of an instance-normalised map is nearly the same for every image.
         """
-        height, width = min(part.shape[-2:] for part in self._heard)
-        depth = max((part.shape[2] for part in self._heard if part.ndim == 5), default=1)  # the decoder's: every slice
-        maps = [feature_slices(part.float(), depth, (height, width)) for part in self._heard]
-        features = torch.cat(maps, dim=1)
-        self._heard.clear()
-        logits: Tensor = self.classifier(reverse(F.batch_norm(features, None, None, training=True), scale))
+        heard = list(self._heard.values())
+        depth = max((part.shape[2] for part in heard if part.ndim == 5), default=1)  # the decoder's: every slice
+        read = []
+        for part, reader in zip(heard, self.readers, strict=True):
+            maps = feature_slices(part.float(), depth, (part.shape[-2], part.shape[-1]))
+            features = _over_batch(reverse(maps[-count:], scale))
+            convolved = F.leaky_relu(reader(features), SLOPE).mean(dim=(2, 3))
+            deviation = (features.var(dim=(2, 3), correction=0) + 1e-6).sqrt()
+            read.append(torch.cat([features.mean(dim=(2, 3)), deviation, convolved], dim=1))
+        hidden = F.leaky_relu(self.hidden(_over_batch(torch.cat(read, dim=1))), SLOPE)
+        logits: Tensor = self.names(hidden)
         return logits
 
 
-def feature_channels(network: nn.Module, parts: list[nn.Module], size: int) -> int:
-    """Channels of all feature modules together, counted by sending one empty image or stack through."""
+def _over_batch(values: Tensor) -> Tensor:
+    return F.batch_norm(values, None, None, training=True)
+
+
+def feature_channels(network: nn.Module, parts: list[nn.Module], size: int) -> list[int]:
+    """Channels of each feature module, counted by sending one empty image or stack through."""
     widths: list[int] = []
     hooks = [part.register_forward_hook(lambda _, __, output: widths.append(output.shape[1])) for part in parts]
     training = network.training
@@ -101,7 +114,7 @@ def feature_channels(network: nn.Module, parts: list[nn.Module], size: int) -> i
     network.train(training)
     for hook in hooks:
         hook.remove()
-    return sum(widths)
+    return widths
 
 
 def domain_loss(logits: Tensor, domains: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,12 +26,13 @@ from cmrbridge.segmentation.validate import predicted_labels, volume_dice
 
 VALIDATION_BATCH = 64
 STACKS = 2  # labelled ones a step, at least: the smallest batch that nnU-Net plans, and an image may want a partner
+GEOMETRY = ("geometry_chance", "rotation", "scale", "shift")
 
 
 @dataclass(frozen=True)
 class SegmenterSettings:
     """architecture: a name of `architectures`. batch: labelled slices a step, for a 3-D network in whole stacks,
-    `STACKS` at least; under DANN as many unlabelled ones join, of each domain one slice or stack at least.
+    `STACKS` at least; under DANN as many join for the classifier, of each domain one slice or stack at least.
     ratio: synthetic pairs per real training slice. keep_real: whether real slices stay in training beside translated
     ones. adversarial: None trains without a domain classifier. mixstyle: None mixes no styles."""
 
@@ -111,6 +112,7 @@ def train_segmenter(
         report=report,
         resume=checkpoint,
         inspect=None if validation is None else _inspection(trainee, validation),
+        rates={"adversary.": settings.adversarial.rate} if settings.adversarial else None,
     )
     weights = _averaged(trainee, average)
     own = {k.removeprefix("network."): v for k, v in weights.items() if k.startswith("network.")}
@@ -166,19 +168,20 @@ Objective = Callable[[int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 def objective(trainee: Trainee, settings: SegmenterSettings, train: Slices, others: Sequence[Images]) -> Objective:
     """``loss_at(step, generator)`` for `core.loop.fit`."""
     adversary, dann, depth = trainee.adversary, settings.adversarial, depth_of(trainee.network)
+    pools = [train, *others] if dann else []
 
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad(), _full_precision(generator.device):
             images, labels, known = _labelled_batch(train, settings, depth, generator)
-            domains = [_unlabelled_batch(pool, settings, len(others), depth, generator) for pool in others]
+            named = pools if dann and step >= dann.alone * settings.loop.steps else []
+            domains = [_domain_batch(pool, settings, len(named), depth, generator) for pool in named]
         logits = trainee(torch.cat([images, *domains]))
         segmentation = marginal_dice_cross_entropy(logits[: len(images)], labels, known)
-        if adversary is None or dann is None:
+        if adversary is None or dann is None or not named:
             return segmentation, {}
         scale = dann.weight * reversal_at(step / settings.loop.steps, dann.start)
-        sizes = torch.tensor([len(images)] + [len(domain) for domain in domains])
-        names = torch.arange(len(sizes)).repeat_interleave(sizes).to(images.device)
-        confusion, accuracy = domain_loss(adversary(scale), names)
+        names = torch.arange(len(named)).repeat_interleave(len(domains[0])).to(images.device)
+        confusion, accuracy = domain_loss(adversary(scale, len(names)), names)
         values = {
             "segmentation_loss": segmentation.detach(),
             "domain_loss": confusion.detach(),
@@ -206,12 +209,17 @@ def _labelled_batch(
     return standardise(images), labels, train.known[rows] & new[:, None]
 
 
-def _unlabelled_batch(
+def _domain_batch(
     pool: Images, settings: SegmenterSettings, domains: int, depth: int, generator: torch.Generator
 ) -> Tensor:
-    """Standardised images of one of ``domains`` unlabelled domains, which share one batch between them."""
-    rows, _ = pool.draw(max(1, settings.batch // domains // depth), depth, generator)
-    drawn = draw(settings.augment, len(rows), pool.size, generator, depth)
+    """Standardised images of one of the ``domains``, which share one batch between them.
+
+    They are moved, but keep their grey values: the classifier is to find what tells the scanners apart, which made-up
+    fields, contrasts and noise would hide from it.
+    """
+    rows, _ = pool.draw(max(1, -(-settings.batch // domains) // depth), depth, generator)
+    moves = {name: getattr(settings.augment, name) for name in GEOMETRY}
+    drawn = draw(AugmentSettings(**moves), len(rows), pool.size, generator, depth)
     return standardise(apply(unit(pool.images[rows]), None, drawn)[0])
 
 

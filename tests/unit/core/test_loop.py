@@ -141,3 +141,21 @@ def test_learning_rate_rises_and_falls() -> None:
     assert learning_rate_at(10, settings) == pytest.approx(1.0)
     assert learning_rate_at(60, settings) == pytest.approx(0.5)
     assert learning_rate_at(110, settings) == pytest.approx(0.0)
+
+
+def test_a_group_learns_at_its_own_rate_and_is_clipped_by_itself() -> None:
+    """Two equal weights under equal gradients, Adam's steps being as long as the rate: one moves three times as far.
+    A huge gradient of one group does not shrink the other's below its clip."""
+    module = nn.ModuleDict({"slow": nn.Linear(1, 1, bias=False), "fast": nn.Linear(1, 1, bias=False)})
+    for part in module.values():
+        nn.init.zeros_(part.weight)
+    settings = LoopSettings(steps=1, learning_rate=0.1)
+
+    def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        return 0.5 * module["slow"].weight.sum() + 1000 * module["fast"].weight.sum(), {}
+
+    fit(loss_at, module, settings=settings, seed=0, device="cpu", report=silent, rates={"fast.": 3.0})
+    assert module["slow"].weight.item() == pytest.approx(-0.1, rel=1e-5)
+    assert module["fast"].weight.item() == pytest.approx(-0.3, rel=1e-5)
+    assert float(module["slow"].weight.grad) == pytest.approx(0.5)  # alone below the clip of 1
+    assert float(module["fast"].weight.grad) == pytest.approx(1.0)

@@ -14,6 +14,7 @@ from cmrbridge.core.geometry import Grid
 from cmrbridge.core.labels import read_labels
 from cmrbridge.core.pack import Case, Pack, write_pack
 from cmrbridge.errors import InputError
+from cmrbridge.segmentation.adversarial import reversal_at
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 from cmrbridge.segmentation.label import label_candidates, label_generated
 from cmrbridge.segmentation.predict import predict_domains, segment_subject, write_like
@@ -157,13 +158,14 @@ def test_labels_keep_the_geometry_of_their_image_and_nothing_else(tmp_path: Path
         write_like(labels[:-1], tmp_path / "image.nii.gz", tmp_path / "labels.nii.gz")
 
 
-def test_same_seed_same_weights_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("paused", [1, 3], ids=["before the classifier joins", "after"])
+def test_same_seed_same_weights_and_resumed_equals_uninterrupted(tmp_path: Path, paused: int) -> None:
     write_pack(tmp_path / "training.npz", tiny_pack())
     write_pack(tmp_path / "other.npz", tiny_pack(split="test"))
-    settings = plain(6, adversarial={"weight": 0.5, "hidden": 4})
+    settings = plain(6, adversarial={"weight": 0.5, "alone": 0.3, "start": 0.4, "hidden": 4})
     others = {"unlabelled": [tmp_path / "other.npz"]}
     train(tmp_path, settings, "whole.safetensors", **others)
-    calls = iter([False, False, True])
+    calls = iter([False] * (paused - 1) + [True])
     with pytest.raises(Paused):
         train(
             tmp_path,
@@ -182,9 +184,11 @@ def test_same_seed_same_weights_and_resumed_equals_uninterrupted(tmp_path: Path)
 def test_dann_reports_the_domains_and_leaves_no_adversary_behind(tmp_path: Path) -> None:
     write_pack(tmp_path / "a.npz", tiny_pack(split="test"))
     write_pack(tmp_path / "b.npz", tiny_pack(split="test"))
-    heard = train(tmp_path, plain(2, adversarial={}), unlabelled=[tmp_path / "a.npz", tmp_path / "b.npz"])
-    assert {"domain_accuracy", "domain_loss", "segmentation_loss", "reversal"} <= heard.rows[0].keys()
-    assert heard.rows[0]["reversal"] == 0
+    phases = {"weight": 0.3, "alone": 0.25, "start": 0.5}
+    heard = train(tmp_path, plain(4, adversarial=phases), unlabelled=[tmp_path / "a.npz", tmp_path / "b.npz"])
+    assert "domain_loss" not in heard.rows[0]  # the segmenter alone, then the classifier too, then against it
+    assert all({"domain_accuracy", "domain_loss", "segmentation_loss"} <= row.keys() for row in heard.rows[1:])
+    assert [row["reversal"] for row in heard.rows[1:]] == pytest.approx([0, 0, 0.3 * reversal_at(0.5)])
     weights, about = read_tensors(tmp_path / "model.safetensors")
     assert sum(value.numel() for value in weights.values()) == 1_625_849
     assert about["architecture"] == "unet2d"
