@@ -25,6 +25,7 @@ from cmrbridge.plan.grid import (
     doses,
     grid,
     largest_ratio,
+    probed,
     run_of,
     training_settings,
     trainings,
@@ -37,6 +38,7 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 RUNS = grid(STUDY)
+PROBED = probed(RUNS, STUDY)
 DOSES = doses(STUDY)
 TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
 
@@ -62,6 +64,8 @@ PREDICTIONS = (
 SCORES = (
     f"{RESULTS}/evaluation/runs/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
 )
+SHIFT = f"{RESULTS}/shift"
+FEATURES = f"{SHIFT}/features/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
 EVALUATION = f"{RESULTS}/evaluation"
 PAPER = f"{RESULTS}/paper"
 TRACKING = f"{RESULTS}/tracking"

@@ -12,6 +12,11 @@ SHOWN = RUNS.iloc[
 DOSE_CAPTIONS = {
     "doses": "What generated pairs add to the baseline on all targets, in points of Dice, with 95 % intervals: by how many there are, from how many real subjects, and how good they are.",
 }
+SHIFT_PICTURE = {
+    "path": f"{SHIFT}/shift.png",
+    "title": "How large the shift is",
+    "caption": "How well fresh readers tell the classes apart, held out by subject, with 95 % intervals; the dashed line is chance. Below: which domain was taken for which.",
+}
 SETS = [
     (
         f"{RENDERED}/gallery.png",
@@ -144,6 +149,43 @@ def choice_settings(wildcards):
     return translation_candidates(wildcards) | {"insist": method.get("insist", False)}
 
 
+def probed_domains(scenario):
+    """The source and the domains that adversarial training is to make like it; all targets where there are none."""
+    settings = STUDY["scenarios"][scenario]
+    return [settings["source"], *(settings["unlabelled"] or settings["targets"])]
+
+
+def reader_settings():
+    return {key: STUDY["shift"][key] for key in ("folds", "steps", "seed")}
+
+
+def looks(source):
+    """The test images of a source and its targets: as they are, and with the targets as each method redraws them."""
+    own = RUNS[RUNS.source == source]
+    domains = own.iloc[0].tested
+    packs = expand(f"{DATA}/test.npz", domain=domains)
+    methods = [method for method in own.test_translation.unique() if method]
+    redrawn = {
+        method: [packs[0], *translated(source, method, domains[1:], "test")]
+        for method in methods
+    }
+    return [
+        {"name": name, "domains": domains, "packs": each}
+        for name, each in {"before": packs, **redrawn}.items()
+    ]
+
+
+def shift_tables(name):
+    """The tables "scores" or "confusion" of all that the study measures of its shift."""
+    asked = STUDY["shift"]
+    sources = RUNS.source.unique() if asked["domains"] else []
+    return [
+        *([f"{SHIFT}/probe/{name}.csv"] if asked["probe"] else []),
+        *expand(f"{SHIFT}/domains/{{source}}/{name}.csv", source=sources),
+        *([f"{SHIFT}/pathology/{name}.csv"] if asked["pathology"] else []),
+    ]
+
+
 JUDGED = generator_sources() or every_translation("{method}")
 JUDGE = judge_of(STUDY) if JUDGED else None
 JUDGE_ARCHITECTURE = judge_architecture(STUDY) if JUDGED else None
@@ -254,11 +296,15 @@ def translation_galleries():
 def pictures():
     """Every picture of the report in its order."""
     drawn = CAPTIONS | (DOSE_CAPTIONS if DOSES else {})
-    return [
-        {
-            "path": f"{FIGURES}/{name}.png",
-            "title": name.capitalize(),
-            "caption": caption,
-        }
-        for name, caption in drawn.items()
-    ] + galleries()
+    return (
+        [
+            {
+                "path": f"{FIGURES}/{name}.png",
+                "title": name.capitalize(),
+                "caption": caption,
+            }
+            for name, caption in drawn.items()
+        ]
+        + ([SHIFT_PICTURE] if shift_tables("scores") else [])
+        + galleries()
+    )

@@ -188,6 +188,7 @@ rule report:
         fidelity=every_set(f"{FIDELITY}/fidelity.csv"),
         audits=every_set(f"{PRIVACY}/audit.json"),
         choices=every_translation(f"{TRANSLATION}/{{method}}/choice.json"),
+        shift=shift_tables("scores"),
         subjects=expand(f"{INGEST}/subjects.csv", dataset=datasets_of(STUDY)),
         splits=expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
         template=f"{workflow.basedir}/src/cmrbridge/paper/report.html.j2",

@@ -19,6 +19,7 @@ with job(snakemake):
         fidelity=[Path(path) for path in snakemake.input.fidelity],
         audits=[Path(path) for path in snakemake.input.audits],
         choices=[Path(path) for path in snakemake.input.choices],
+        shift=[Path(path) for path in snakemake.input.shift],
         subjects=[Path(path) for path in snakemake.input.subjects],
         splits=dict(zip(snakemake.params.domains, map(Path, snakemake.input.splits))),
         report=Path(snakemake.output.report),

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import read_cases, summarise
 from cmrbridge.paper.findings import dice_by_target, endpoint, gap_sentences, overall, seeds_per_arm, sentence
+from cmrbridge.paper.shift import shift_table
 from cmrbridge.paper.style import in_order
 from cmrbridge.paper.tables import comparisons_table, ordered, read_comparisons, results_table
 
@@ -34,6 +35,7 @@ def write_report(
     fidelity: Sequence[Path],
     audits: Sequence[Path],
     choices: Sequence[Path],
+    shift: Sequence[Path],
     subjects: Sequence[Path],
     splits: Mapping[str, Path],
     report: Path,
@@ -41,7 +43,8 @@ def write_report(
     """Write ``report`` (.html): no file or address outside it is needed to read it.
 
     reference: the plain arm; notes: what else a reader must know of this study; access: arm → what it may see of a
-    target; validity, fidelity, audits: of generated masks and pairs; choices: of translation; figures: {"path" (png),
+    target; validity, fidelity, audits: of generated masks and pairs; choices: of translation; shift: tables of
+    how well classes were told apart; figures: {"path" (png),
     "title", "caption"}; subjects: one table per data set; splits: domain → split.csv.
     """
     frame, compared = read_cases(cases), ordered(read_comparisons(comparisons))
@@ -64,6 +67,7 @@ def write_report(
         "fidelity": [(validity_title(path), fidelity_table(path)) for path in fidelity],
         "audits": [(validity_title(path), json.loads(path.read_text(encoding="utf-8"))) for path in audits],
         "choices": [(validity_title(path), json.loads(path.read_text(encoding="utf-8"))) for path in choices],
+        "shift": table(shift_table(shift)) if shift else None,
         "results": table(results_table(summary)),
         "comparisons": table(comparisons_table(compared)),
         "figures": [{**figure, "data": embedded(Path(figure["path"]))} for figure in figures],

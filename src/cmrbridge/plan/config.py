@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.architectures import check_architectures
+from cmrbridge.plan.architectures import CAGED, check_architectures
 from cmrbridge.plan.generators import check_generators
 from cmrbridge.plan.nnunet import check_nnunet
 
@@ -137,6 +137,10 @@ def _check_references(study: Study) -> None:
         raise InputError(f"run.scenarios: two of them have one source ({', '.join(sources)}); make a study of each")
     for key in ("baseline", "reference", "primary_arm"):
         _known(study["comparisons"][key], run["arms"], f"comparisons.{key}", "run.arms")
+    for arm in study["shift"]["probe"]:
+        _known(arm, run["arms"], "shift.probe", "run.arms")
+    if study["shift"]["probe"] and set(run["architectures"]) <= set(CAGED):
+        raise InputError("shift.probe: the real nnU-Net shows no features; add another architecture, or probe no arm")
     if "judge" in study:
         _known(study["judge"], run["arms"], "judge", "run.arms")
     compared = study["comparisons"]
@@ -168,6 +172,12 @@ def _check_arm(name: str, study: Study) -> None:
         _check_test_time(name, study)
     if arm["adversarial"] is not None:
         _known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
+        phases = study["adversarial"][arm["adversarial"]]
+        if phases.get("alone", 0) > phases.get("start", 1):
+            raise InputError(
+                f"adversarial.{arm['adversarial']}: the classifier joins at `alone` and its gradient is reversed from "
+                "`start` on; make start as large as alone or larger"
+            )
         for scenario, settings in scenarios_of(study).items():
             if not settings["unlabelled"]:
                 raise InputError(

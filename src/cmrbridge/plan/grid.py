@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from cmrbridge.plan.architectures import CAGED
 from cmrbridge.plan.config import Study, access_of, scenarios_of
 
 KEYS = ["scenario", "arm", "architecture", "seed"]
@@ -114,6 +115,11 @@ def doses(study: Study) -> list[dict[str, Any]]:
 def trainings(runs: pd.DataFrame) -> pd.DataFrame:
     """The rows of `grid` that train a network of their own."""
     return runs[runs.arm == runs.trained_as]
+
+
+def probed(runs: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The rows of `grid` whose features a fresh reader is given: the real nnU-Net shows none."""
+    return runs[runs.arm.isin(study["shift"]["probe"]) & ~runs.architecture.isin(CAGED)]
 
 
 def run_of(runs: pd.DataFrame, scenario: str, arm: str, architecture: str, seed: str) -> pd.Series:

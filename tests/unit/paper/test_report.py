@@ -50,6 +50,7 @@ def write(study: Path, pictures: dict) -> str:
         fidelity=[fidelity],
         audits=[audit],
         choices=[choice],
+        shift=[],
         subjects=[one["subjects"] for one in pictures["targets"].values()],
         splits={"eclipse": study / "split.csv"},
         report=study / "report.html",

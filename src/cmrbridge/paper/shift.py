@@ -1,0 +1,108 @@
+"""How large the shift is, as a figure and a table: what fresh readers told, and which class they took for which."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cmrbridge.errors import InputError
+from cmrbridge.paper.style import look, save
+
+READ = ["task", "source", "architecture", "arm", "look", "shown"]  # what was read, by whomever
+COLOURS = {"probe": "#0072B2", "domain": "#D55E00", "pathology": "#009E73"}  # Okabe & Ito 2008
+PER_ROW = 4
+
+
+def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
+    """Tables of `shift.tables`, one below the other; only an empty cell is missing, whatever an arm is called."""
+    try:
+        frames = [pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in paths]
+        frame = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+        words = frame[[*READ, "reader"]].fillna("").astype("str")
+        return frame.assign(**{str(name): words[name] for name in words})
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: no tables of shift ({error}); delete them and run again"
+        ) from error
+
+
+def strongest(scores: pd.DataFrame) -> pd.DataFrame:
+    """Of what several readers read, the rows of the one that was right most often (mean over seeds): what it told is
+    there to be told, and what a weaker one missed proves nothing."""
+    means = scores.groupby([*READ, "reader"], as_index=False, sort=False).accuracy.mean()
+    best = means.loc[means.groupby(READ, sort=False).accuracy.idxmax(), [*READ, "reader"]]
+    return best.merge(scores, on=[*READ, "reader"], how="left")
+
+
+def shift_table(paths: Sequence[Path]) -> pd.DataFrame:
+    """Rounded for reading: a row per reader and seed."""
+    frame = read_tables(paths)
+    interval = [f"{low:.2f} to {high:.2f}" for low, high in zip(frame.accuracy_low, frame.accuracy_high)]
+    return pd.DataFrame(
+        {
+            "What": frame.task,
+            "Of": [_name(row) for row in frame.itertuples()],
+            "Seed": frame.seed.map("{:.0f}".format).replace("nan", ""),
+            "Reader": frame.reader,
+            "Accuracy [95 % CI]": frame.accuracy.map("{:.2f}".format) + " [" + pd.Series(interval, dtype=str) + "]",
+            "Chance": frame.chance.map("{:.2f}".format),
+            "Proxy A-distance": frame.distance.map("{:.2f}".format),
+            "Subjects": frame.subjects,
+        }
+    )
+
+
+def _name(row: pd.Series) -> str:
+    return ", ".join(part for part in (row.source, row.architecture, row.arm, row.look, row.shown) if part)
+
+
+def draw_shift(*, scores: Sequence[Path], confusion: Sequence[Path], png: Path, pdf: Path) -> None:
+    """Above: accuracy of the strongest reader of each look, arm and set of features, one dot per seed, beside chance.
+    Below: its confusion matrices, mean over seeds; the features are those of all maps together."""
+    told = strongest(read_tables(scores))
+    confused = read_tables(confusion).merge(told[[*READ, "reader"]].drop_duplicates(), on=[*READ, "reader"])
+    confused = confused[confused.shown != "bottleneck"]
+    matrices = list(confused.groupby(READ, sort=False))
+    rows = -(-len(matrices) // PER_ROW)
+    lines = told[READ].drop_duplicates()
+    with look():
+        height = 0.8 + 0.3 * len(lines)
+        figure = plt.figure(figsize=(9, height + 2.4 * rows), layout="constrained")
+        above, below = figure.subfigures(2, 1, height_ratios=[height, max(0.1, 2.4 * rows)])
+        _accuracies(above.subplots(), told, lines)
+        grid = below.subplots(max(1, rows), PER_ROW, squeeze=False)
+        for axes in grid.flat[len(matrices) :]:
+            axes.set_axis_off()
+        for axes, (_, matrix) in zip(grid.flat, matrices):
+            _matrix(axes, matrix)
+        save(figure, png, pdf)
+
+
+def _accuracies(axes: Axes, told: pd.DataFrame, lines: pd.DataFrame) -> None:
+    for place, line in enumerate(lines.itertuples(index=False)):
+        own = told[(told[READ] == list(line)).all(axis=1)]
+        axes.plot([own.chance.iloc[0]] * 2, [place - 0.4, place + 0.4], "k--", linewidth=1)
+        for offset, row in enumerate(own.itertuples()):
+            height = place + 0.15 * (offset - (len(own) - 1) / 2)
+            axes.plot([row.accuracy_low, row.accuracy_high], [height, height], color=COLOURS[row.task], linewidth=1.2)
+            axes.plot(row.accuracy, height, "o", color=COLOURS[row.task], markersize=4)
+    names = [f"{line.task}: {_name(line)}" for line in lines.itertuples()]
+    axes.set(yticks=range(len(lines)), yticklabels=names, xlim=(0, 1.02), xlabel="accuracy, held out by subject")
+    axes.invert_yaxis()
+
+
+def _matrix(axes: Axes, matrix: pd.DataFrame) -> None:
+    first = matrix.iloc[0]
+    order = list(dict.fromkeys(matrix.truth))
+    shares = matrix.pivot_table(index="truth", columns="answer", values="share", sort=False).loc[order, order]
+    axes.imshow(shares.to_numpy(), vmin=0, vmax=1, cmap="Blues")
+    for row, line in enumerate(shares.to_numpy()):
+        for column, share in enumerate(line):
+            ink = "white" if share > 0.6 else "black"
+            axes.text(column, row, f"{share:.2f}".lstrip("0"), ha="center", va="center", fontsize=7, color=ink)
+    axes.grid(visible=False)
+    axes.set_title(f"{first.task}: {first.arm or first['look']}\n{first.reader}", fontsize=8)
+    axes.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=7)
+    axes.set_yticks(range(len(order)), order, fontsize=7)
