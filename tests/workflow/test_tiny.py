@@ -69,11 +69,10 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
     assert compared.primary.sum() == 1
     page = (results / "paper" / "report.html").read_text()
-    assert (
-        page.count("data:image/png;base64,") == 14
-    )  # four figures, the data, masks, four of the pairs, four of translation
+    # five figures, the data, masks, four of the pairs, four of translation, the shift
+    assert page.count("data:image/png;base64,") == 16
     assert "http://" not in page.replace("http://www.w3.org", "")
-    for name in ("gap", "distributions", "overlays", "curves"):
+    for name in ("gap", "distributions", "overlays", "factors", "curves"):
         assert (results / "paper" / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     for name in ("Do they copy patients?", "Generated pairs beside real ones", "How images are translated: "):
         assert name in page
@@ -115,8 +114,8 @@ def test_a_changed_constant_reruns_exactly_its_dependants(edited: Path) -> None:
     changed = source.read_text().replace("95", "90")
     assert changed != source.read_text()
     source.write_text(changed)
-    paper = {"tables", "draw_gap", "draw_distributions", "draw_overlays", "report"}
-    assert planned(edited) == {"evaluate", "gather", "compare", "track", *paper}
+    paper = {"tables", "draw_gap", "draw_distributions", "draw_overlays", "draw_factors", "report"}
+    assert planned(edited) == {"evaluate", "gather", "compare", "measure_factors", "track", *paper}
 
 
 def test_a_changed_recipe_retrains_its_arm_alone(project: Path) -> None:

@@ -141,6 +141,7 @@ def train(training: Path, folder: Path, settings: NnunetSettings = SETTINGS, hal
     return folder / "model.safetensors"
 
 
+@pytest.mark.long
 @needs_nnunet
 def test_a_killed_training_goes_on_and_ends_in_the_same_weights(training: Path, tmp_path: Path) -> None:
     with pytest.raises(Halted):
