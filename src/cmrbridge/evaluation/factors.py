@@ -56,7 +56,7 @@ def measure_factors(
     ceiling is no strategy and stays out.
     effect: score of ``level`` minus that of ``reference`` (Dice: 0.01 is one point), with its 95 % interval;
     p_attribute: likelihood-ratio test of all its levels at once; share: of the variance, by this attribute alone.
-    without: attributes that can't be told apart from this one in these data and were left out of its model.
+    without: attributes, "; " between them, that these data do not tell apart from this one: left out of its model.
     """
     table = observations(settings, cases, subjects)
     design = _design(table, settings.baseline, sources)
@@ -120,7 +120,7 @@ def _explain(name: str, design: Design, table: pd.DataFrame) -> Iterator[dict[st
         yield {
             **{"attribute": name, "level": column[1], "reference": column[2], "n_subjects": chosen.nunique()},
             **{"effect": effect, "ci_low": effect - margin, "ci_high": effect + margin},
-            **{"p_attribute": p, "share": alone.share, "without": " ".join(left_out)},
+            **{"p_attribute": p, "share": alone.share, "without": "; ".join(left_out)},
         }
 
 

@@ -62,7 +62,7 @@ def _lines(rows: pd.DataFrame) -> list[tuple[str, pd.Series | None]]:
     first = rows.iloc[0]
     p = "p < .001" if first.p_attribute < 0.001 else f"p = {first.p_attribute:.2g}"
     headings = [f"{' = '.join(map(_words, first.attribute))}: {100 * first.share:.1f} % of variance, {p}"]
-    others = [_words(name) for name in first.without.split() if name not in first.attribute]
+    others = [_words(name) for name in first.without.split("; ") if name and name not in first.attribute]
     if others:
         headings.append(f"(not told apart from {', '.join(others)})")
     ranked = rows.reindex(rows.effect.abs().sort_values(ascending=False, kind="stable").index)
