@@ -1,4 +1,4 @@
-"""The label diffusion network: one-hot masks as images of four channels, denoised by a small U-Net."""
+"""The label diffusion network: masks as images of four channels (`masks.signal`), denoised by a small U-Net."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cmrbridge.core.anatomy import CLASSES, STRUCTURES
-from cmrbridge.core.diffusion import Network, one_hot
+from cmrbridge.core.anatomy import CLASSES
+from cmrbridge.core.diffusion import Network
 from cmrbridge.core.loop import LoopSettings
 from cmrbridge.core.solvers import sample
 from cmrbridge.errors import InputError
@@ -99,52 +99,6 @@ def guided(network: LabelDenoiser, codes: Tensor, weight: float) -> Network:
         return torch.lerp(free, asked, weight)
 
     return estimate
-
-
-def to_signal(labels: Tensor) -> Tensor:
-    """Labels (batch, y, x) → one-hot channels (batch, class, y, x) in [-1, 1], their edges softened over 3 pixels.
-
-    The binomial (1, 2, 1) / 4 each way hardly moves the borders of the largest channel (Dice .999 on phantom and ACDC
-    at 64²), and spares the network the ragged high frequencies of a one-hot edge: fewer stray pixels, fewer steps.
-    """
-    hot = one_hot(labels, CLASSES)
-    padded = F.pad(hot, (1, 1, 1, 1), mode="replicate")
-    rows = (padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]) / 4
-    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 2 - 1
-
-
-def moved(labels: Tensor, settings: MaskTraining, generator: torch.Generator) -> Tensor:
-    """Labels (batch, y, x), each turned, shifted and scaled a little; what comes in from outside is background.
-
-    The structures are interpolated as images and the largest wins, so that edges stay smooth and joined. A mask whose
-    wall that would open stays where it was: few as they are (one in 150 of ACDC's), the model would draw open walls
-    more often than they occur.
-    """
-    draw = torch.rand((4, len(labels)), generator=generator, device=labels.device) * 2 - 1
-    angle = draw[0] * settings.rotate * torch.pi / 180
-    zoom = 1 + draw[1] * settings.scale
-    shift = draw[2:] * 2 * settings.shift  # the grid runs from -1 to 1
-    rows = (
-        torch.stack([angle.cos() * zoom, -angle.sin() * zoom, shift[0]], dim=1),
-        torch.stack([angle.sin() * zoom, angle.cos() * zoom, shift[1]], dim=1),
-    )
-    structures = one_hot(labels, CLASSES)[:, 1:]
-    grid = F.affine_grid(torch.stack(rows, dim=1), list(structures.shape), align_corners=False)
-    shares = F.grid_sample(structures, grid, align_corners=False)
-    found = torch.cat([1 - shares.sum(1, keepdim=True), shares], dim=1).argmax(1)
-    return torch.where(opened(found)[:, None, None], labels, found)
-
-
-def opened(labels: Tensor) -> Tensor:
-    """Which of the masks (batch, y, x) break the rule lv_enclosed of `core.anatomy.RULES`: (batch,) bool."""
-    lv = labels == STRUCTURES["LV"]
-    outside = ~(lv | (labels == STRUCTURES["MYO"]))
-    beside = [
-        (inner.narrow(axis, 0, side - 1) & outer.narrow(axis, 1, side - 1)).flatten(1).any(1)
-        for inner, outer in ((lv, outside), (outside, lv))
-        for axis, side in enumerate(labels.shape[1:], start=1)
-    ]
-    return torch.stack(beside).any(0)
 
 
 def draw_masks(

@@ -18,7 +18,8 @@ from cmrbridge.core.pack import read_pack
 from cmrbridge.core.pictures import colour_labels, tile, write_png
 from cmrbridge.errors import InputError
 from cmrbridge.masks.conditions import Codes, Vocabulary, read_conditions
-from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks, moved, to_signal
+from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks
+from cmrbridge.masks.signal import moved, to_signal
 
 SHOWN = 16  # masks of the sample sheet
 CALLS = 20  # of the network, for the sample sheet
@@ -41,7 +42,7 @@ def train_label_diffusion(
     would draw them more often than they occur.
     """
     labels, vocabulary, codes = possible_hearts(training, settings.conditions)
-    store, asked = torch.from_numpy(labels).to(device), torch.from_numpy(codes).to(device)
+    store, asked = to_signal(labels).to(device), torch.from_numpy(codes).to(device)
     shares = signal_shares(settings.schedule).to(device)
     torch.manual_seed(seed)
     network = build(settings, [len(known) for known in vocabulary.values]).to(device)
@@ -51,10 +52,10 @@ def train_label_diffusion(
         rows = torch.randint(len(store), (settings.batch,), generator=generator, device=device)
         masks = moved(store[rows], settings, generator)
         if not vocabulary.names:
-            return diffusion_loss(network, to_signal(masks), shares, generator), {}
+            return diffusion_loss(network, masks, shares, generator), {}
         told = torch.rand((len(rows), 1), generator=generator, device=device) >= settings.drop
         wanted = asked[rows] * told
-        return diffusion_loss(lambda x, t: network(x, t, wanted), to_signal(masks), shares, generator), {}
+        return diffusion_loss(lambda x, t: network(x, t, wanted), masks, shares, generator), {}
 
     def inspect(step: int, average: Average | None) -> dict[str, float]:
         assert average is not None  # MaskTraining insists on one

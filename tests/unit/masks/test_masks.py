@@ -15,7 +15,7 @@ from cmrbridge.core.labels import labelled_slices, read_labels, write_labels
 from cmrbridge.core.pack import Case, Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.masks import sample as sampling
-from cmrbridge.masks.model import MaskTraining, build, moved, opened, to_signal
+from cmrbridge.masks.model import MaskTraining, build
 from cmrbridge.masks.sample import MaskSampling, load_model, sample_masks
 from cmrbridge.masks.train import possible_hearts, train_label_diffusion
 
@@ -176,54 +176,6 @@ def test_sampling_repeats(training: Path) -> None:
     assert draws[0].shape == (2, SIZE, SIZE)
     assert np.array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
-
-
-def test_moving_by_nothing_changes_nothing() -> None:
-    still = MaskTraining(steps=1, learning_rate=1, rotate=0, shift=0, scale=0)
-    labels = torch.from_numpy(heart())[None].repeat(3, 1, 1)
-    assert torch.equal(moved(labels, still, torch.Generator().manual_seed(0)), labels.long())
-
-
-def test_a_moved_heart_is_still_a_heart() -> None:
-    settings = MaskTraining(steps=1, learning_rate=1)
-    labels = torch.from_numpy(heart(64))[None].repeat(8, 1, 1)
-    out = moved(labels, settings, torch.Generator().manual_seed(0)).numpy().astype(np.uint8)
-    assert all(all(check_mask(mask).values()) for mask in out)
-    assert not (out == labels.numpy()).all()
-
-
-def test_open_walls_are_those_of_the_rule() -> None:
-    random = np.random.default_rng(0)
-    hearts = np.repeat(heart()[None], 60, axis=0)
-    hits = random.integers(0, SIZE, (60, 2))
-    hearts[np.arange(60), hits[:, 0], hits[:, 1]] = random.integers(0, 4, 60)
-    noise = random.choice(4, (20, 4, 4), p=[0.1, 0.4, 0.4, 0.1]).astype(np.uint8)
-    for masks in (hearts, noise):
-        wanted = [not check_mask(mask)["lv_enclosed"] for mask in masks]
-        assert opened(torch.from_numpy(masks)).tolist() == wanted
-        assert 0 < sum(wanted) < len(wanted)
-
-
-def test_moving_opens_no_wall() -> None:
-    """A wall of one pixel is what interpolation breaks."""
-    thin = np.zeros((SIZE, SIZE), np.uint8)
-    thin[4:13, 4:13], thin[5:12, 5:12] = 2, 1
-    settings = MaskTraining(steps=1, learning_rate=1, rotate=45, scale=0.3)
-    labels = torch.from_numpy(thin)[None].repeat(64, 1, 1)
-    out = moved(labels, settings, torch.Generator().manual_seed(0))
-    assert not opened(out).any()
-    kept = (out == labels).flatten(1).all(1)
-    assert 0 < kept.sum() < 64
-
-
-def test_signals_are_soft_one_hot_and_give_the_mask_back() -> None:
-    edge = to_signal(torch.tensor([[[0, 0, 1, 1]] * 4], dtype=torch.uint8))
-    assert edge[0, 1, 2].tolist() == [-1, -0.5, 0.5, 1]  # (1, 2, 1) / 4 across a straight border
-    labels = torch.from_numpy(heart(64))[None]
-    signal = to_signal(labels)
-    assert signal.shape == (1, 4, 64, 64)
-    assert (signal.sum(1) == -2).all()
-    assert (signal.argmax(1) == labels).float().mean() > 0.99
 
 
 @pytest.mark.parametrize("fold", [1, 2])
