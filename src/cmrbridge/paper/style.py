@@ -19,7 +19,11 @@ ARM_COLOURS = {
     "dann": "#009E73",
     "oracle": "#222222",
 }
-OTHER_COLOURS = ("#D55E00", "#CC79A7", "#F0E442", "#661100", "#88CCEE", "#AA4499")
+# and Tol's muted ones: past a dozen no set is safe for every eye, so every figure also lists arms in one order
+OTHER_COLOURS = (
+    *("#D55E00", "#CC79A7", "#F0E442", "#661100", "#88CCEE", "#AA4499"),
+    *("#332288", "#44AA99", "#117733", "#999933", "#DDCC77", "#882255", "#CC6677"),
+)
 METRIC_NAMES = {
     "dice": "Dice",
     "hd95": "HD95 (mm)",
