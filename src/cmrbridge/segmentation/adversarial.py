@@ -67,7 +67,7 @@ class Adversary(nn.Module):
     def __init__(self, parts: list[nn.Module], channels: list[int], domains: int, hidden: int) -> None:
         super().__init__()
         self.readers = nn.ModuleList(nn.Conv2d(width, hidden, kernel_size=3, padding=1) for width in channels)
-        self.hidden = nn.Linear(2 * sum(channels) + len(channels) * hidden, hidden)
+        self.hidden = nn.Linear(2 * sum(channels) + 2 * len(channels) * hidden, hidden)
         self.names = nn.Linear(hidden, domains)
         self._heard: dict[nn.Module, Tensor] = {part: torch.empty(0) for part in parts}
         for part in parts:
@@ -91,12 +91,14 @@ class Adversary(nn.Module):
         for part, reader in zip(heard, self.readers, strict=True):
             maps = feature_slices(part.float(), depth, (part.shape[-2], part.shape[-1]))
             features = _over_batch(reverse(maps[-count:], scale))
-            convolved = F.leaky_relu(reader(features), SLOPE).mean(dim=(2, 3))
-            deviation = (features.var(dim=(2, 3), correction=0) + 1e-6).sqrt()
-            read.append(torch.cat([features.mean(dim=(2, 3)), deviation, convolved], dim=1))
+            read += _mean_and_spread(features) + _mean_and_spread(F.leaky_relu(reader(features), SLOPE))
         hidden = F.leaky_relu(self.hidden(_over_batch(torch.cat(read, dim=1))), SLOPE)
         logits: Tensor = self.names(hidden)
         return logits
+
+
+def _mean_and_spread(maps: Tensor) -> list[Tensor]:
+    return [maps.mean(dim=(2, 3)), (maps.var(dim=(2, 3), correction=0) + 1e-6).sqrt()]
 
 
 def _over_batch(values: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ GEOMETRY = ("geometry_chance", "rotation", "scale", "shift")
 @dataclass(frozen=True)
 class SegmenterSettings:
     """architecture: a name of `architectures`. batch: labelled slices a step, for a 3-D network in whole stacks,
-    `STACKS` at least; under DANN as many join for the classifier, of each domain one slice or stack at least.
+    `STACKS` at least; under DANN as many of every domain join, in their own grey values, which the classifier judges,
+    and of which the source's teach the segmenter too.
     ratio: synthetic pairs per real training slice. keep_real: whether real slices stay in training beside translated
     ones. adversarial: None trains without a domain classifier. mixstyle: None mixes no styles."""
 
@@ -168,19 +169,25 @@ Objective = Callable[[int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 def objective(trainee: Trainee, settings: SegmenterSettings, train: Slices, others: Sequence[Images]) -> Objective:
     """``loss_at(step, generator)`` for `core.loop.fit`."""
     adversary, dann, depth = trainee.adversary, settings.adversarial, depth_of(trainee.network)
-    pools = [train, *others] if dann else []
+    moves = AugmentSettings(**{name: getattr(settings.augment, name) for name in GEOMETRY})
+    # made-up fields, contrasts and noise would hide from the classifier what tells the scanners apart
+    clean = replace(settings, augment=moves)
 
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        judged = dann is not None and step >= dann.alone * settings.loop.steps
+        domains: list[Tensor] = []
         with torch.no_grad(), _full_precision(generator.device):
             images, labels, known = _labelled_batch(train, settings, depth, generator)
-            named = pools if dann and step >= dann.alone * settings.loop.steps else []
-            domains = [_domain_batch(pool, settings, len(named), depth, generator) for pool in named]
-        logits = trainee(torch.cat([images, *domains]))
+            if judged:
+                source = _labelled_batch(train, clean, depth, generator)
+                images, labels, known = (torch.cat(parts) for parts in zip((images, labels, known), source))
+                domains = [source[0], *(_unlabelled_batch(pool, clean, depth, generator) for pool in others)]
+        logits = trainee(torch.cat([images, *domains[1:]]))
         segmentation = marginal_dice_cross_entropy(logits[: len(images)], labels, known)
-        if adversary is None or dann is None or not named:
+        if adversary is None or dann is None or not judged:
             return segmentation, {}
         scale = dann.weight * reversal_at(step / settings.loop.steps, dann.start)
-        names = torch.arange(len(named)).repeat_interleave(len(domains[0])).to(images.device)
+        names = torch.cat([torch.full((len(part),), index) for index, part in enumerate(domains)]).to(images.device)
         confusion, accuracy = domain_loss(adversary(scale, len(names)), names)
         values = {
             "segmentation_loss": segmentation.detach(),
@@ -209,17 +216,10 @@ def _labelled_batch(
     return standardise(images), labels, train.known[rows] & new[:, None]
 
 
-def _domain_batch(
-    pool: Images, settings: SegmenterSettings, domains: int, depth: int, generator: torch.Generator
-) -> Tensor:
-    """Standardised images of one of the ``domains``, which share one batch between them.
-
-    They are moved, but keep their grey values: the classifier is to find what tells the scanners apart, which made-up
-    fields, contrasts and noise would hide from it.
-    """
-    rows, _ = pool.draw(max(1, -(-settings.batch // domains) // depth), depth, generator)
-    moves = {name: getattr(settings.augment, name) for name in GEOMETRY}
-    drawn = draw(AugmentSettings(**moves), len(rows), pool.size, generator, depth)
+def _unlabelled_batch(pool: Images, settings: SegmenterSettings, depth: int, generator: torch.Generator) -> Tensor:
+    """Standardised images of one unlabelled domain."""
+    rows, _ = pool.draw(max(1, settings.batch // depth), depth, generator)
+    drawn = draw(settings.augment, len(rows), pool.size, generator, depth)
     return standardise(apply(unit(pool.images[rows]), None, drawn)[0])
 
 
