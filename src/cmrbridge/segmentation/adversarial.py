@@ -24,7 +24,7 @@ class DannSettings:
     (the three phases of Scannell et al., STACOM 2020). hidden: width of the classifier's layers. rate: its learning
     rate in multiples of the segmenter's, which moves what it reads and must not outrun it."""
 
-    weight: float = 0.5
+    weight: float = 0.25
     alone: float = 0.4
     start: float = 0.5
     hidden: int = 64
