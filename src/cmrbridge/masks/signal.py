@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,6 +30,8 @@ def to_signal(labels: NDArray[np.uint8]) -> Tensor:
 
 def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Pixels from each centre to the border of ``inside``, negative beyond it; infinite where there is no border."""
+    from scipy.ndimage import distance_transform_edt
+
     if inside.all() or not inside.any():
         return np.where(inside, np.inf, -np.inf)
     depth: NDArray[np.float64] = np.where(
