@@ -1,43 +1,44 @@
 """Masks as signals that diffusion can draw: truncated signed distances, moved a little when a network learns them."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from cmrbridge.core.anatomy import CLASSES, STRUCTURES
 from cmrbridge.core.diffusion import one_hot
+from cmrbridge.core.moves import MOVES, move_grid
 from cmrbridge.masks.model import MaskTraining
 
 REACH = 5.0  # pixels at which a distance is truncated
 
 
-def to_signal(labels: NDArray[np.uint8]) -> Tensor:
-    """Labels (n, y, x) → signals (n, class, y, x), float16 in [-1, 1]: how deep a pixel lies in each class.
+def to_signal(labels: Tensor) -> Tensor:
+    """Labels (n, y, x), uint8 → signals (n, class, y, x), float16 in [-1, 1]: how deep a pixel lies in each class.
 
     The distance from its centre to the class's border, in `REACH`, negative outside; the largest channel is the label,
     exactly. A one-hot channel says at a border alone where it lies, in frequencies that noise hides until the last
     steps; a distance says so from afar, where it is smooth, and a wall stays whole while both of its sides move: of
     192 masks of ACDC 96 % were possible hearts after 2500 steps, of one-hot masks 92 % after 8000.
     """
-    signals = np.empty((len(labels), CLASSES, *labels.shape[1:]), np.float16)
-    for mask, channels in zip(labels, signals):
-        for number in range(CLASSES):
-            channels[number] = np.clip(_depth(mask == number) / REACH, -1, 1)
-    return torch.from_numpy(signals)
+    depths = [_to_nearest(labels != number) - _to_nearest(labels == number) for number in range(CLASSES)]
+    return torch.stack([((depth - depth.sign() / 2) / REACH).clamp(-1, 1).half() for depth in depths], dim=1)
 
 
-def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Pixels from each centre to the border of ``inside``, negative beyond it; infinite where there is no border."""
-    from scipy.ndimage import distance_transform_edt
-
-    if inside.all() or not inside.any():
-        return np.where(inside, np.inf, -np.inf)
-    depth: NDArray[np.float64] = np.where(
-        inside, distance_transform_edt(inside) - 0.5, 0.5 - distance_transform_edt(~inside)
-    )
-    return depth
+def _to_nearest(there: Tensor) -> Tensor:
+    """Pixels from each centre to the nearest pixel that is ``there`` (n, y, x): exact up to `REACH` and a half, of
+    anything farther only that it is. The square is the least sum of a square along columns and one along rows."""
+    far, window = 4 * REACH**2, range(-int(REACH) - 1, int(REACH) + 2)
+    squared = torch.where(there, 0.0, far)
+    for axis in (1, 2):
+        side = squared.shape[axis]
+        nearest = squared.clone()
+        for offset in window:
+            length = side - abs(offset)
+            if offset and length > 0:
+                into = nearest.narrow(axis, max(0, -offset), length)
+                torch.minimum(into, squared.narrow(axis, max(0, offset), length) + offset**2, out=into)
+        squared = nearest
+    return squared.sqrt()
 
 
 def moved(signals: Tensor, settings: MaskTraining, generator: torch.Generator) -> Tensor:
@@ -47,18 +48,11 @@ def moved(signals: Tensor, settings: MaskTraining, generator: torch.Generator) -
     A mask that would lose a structure so, or its wall's closure, stays where it was: few as they are, the model would
     draw such masks more often than they occur. Distances are not scaled: where they are 0 is what counts.
     """
-    draw = torch.rand((4, len(signals)), generator=generator, device=signals.device) * 2 - 1
-    angle = draw[0] * settings.rotate * torch.pi / 180
-    zoom = 1 + draw[1] * settings.scale
-    shift = draw[2:] * 2 * settings.shift  # the grid runs from -1 to 1
-    rows = (
-        torch.stack([angle.cos() * zoom, -angle.sin() * zoom, shift[0]], dim=1),
-        torch.stack([angle.sin() * zoom, angle.cos() * zoom, shift[1]], dim=1),
-    )
+    moves = torch.rand((MOVES, len(signals)), generator=generator, device=signals.device).T * 2 - 1
     still = signals.float()
     background = torch.full((1, CLASSES, 1, 1), -1.0, device=signals.device)
     background[:, 0] = 1
-    grid = F.affine_grid(torch.stack(rows, dim=1), list(still.shape), align_corners=False)
+    grid = move_grid(moves, still.shape, rotate=settings.rotate, scale=settings.scale, shift=settings.shift)
     found = F.grid_sample(still - background, grid, align_corners=False) + background
     before, after = still.argmax(1), found.argmax(1)
     broken = opened(after) | (_present(before) != _present(after)).any(1)

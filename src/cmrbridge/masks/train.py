@@ -42,7 +42,7 @@ def train_label_diffusion(
     would draw them more often than they occur.
     """
     labels, vocabulary, codes = possible_hearts(training, settings.conditions)
-    store, asked = to_signal(labels).to(device), torch.from_numpy(codes).to(device)
+    store, asked = to_signal(torch.from_numpy(labels)).to(device), torch.from_numpy(codes).to(device)
     shares = signal_shares(settings.schedule).to(device)
     torch.manual_seed(seed)
     network = build(settings, [len(known) for known in vocabulary.values]).to(device)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MOVES = 4  # turn, zoom, shift along columns, shift along rows
+from cmrbridge.core.moves import MOVES, move_grid
 
 
 def draw_moves(batch: int, chance: float, generator: torch.Generator) -> Tensor:
@@ -20,13 +20,7 @@ def moved(
     """Images (batch, 1, y, x) and one-hot masks (batch, class, y, x), turned by up to ``rotate`` degrees, zoomed by up
     to ``scale`` and shifted by up to ``shift`` of the side. What comes in from outside is the mirrored image, and
     background; structures are interpolated as images and the largest wins."""
-    angle, zoom = moves[:, 0] * rotate * torch.pi / 180, 1 + moves[:, 1] * scale
-    aside, down = (moves[:, 2:] * 2 * shift).unbind(1)  # the grid runs from -1 to 1
-    rows = (
-        torch.stack([angle.cos() * zoom, -angle.sin() * zoom, aside], dim=1),
-        torch.stack([angle.sin() * zoom, angle.cos() * zoom, down], dim=1),
-    )
-    grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
+    grid = move_grid(moves, images.shape, rotate=rotate, scale=scale, shift=shift)
     there = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     shares = F.grid_sample(masks[:, 1:], grid, align_corners=False)
     winner = torch.cat([1 - shares.sum(1, keepdim=True), shares], dim=1).argmax(1)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.diffusion import signal_shares
-from cmrbridge.synthesis.augment import MOVES
+from cmrbridge.core.moves import MOVES
 
 GROUPS = 8  # of every normalisation: channels are multiples of it
 HEAD = 32  # channels of an attention head, where they divide evenly

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from cmrbridge.core.checkpoint import Resume, write_model
 from cmrbridge.core.diffusion import STEPS
 from cmrbridge.core.loop import Average, Report, fit
+from cmrbridge.core.moves import MOVES, move_grid
 from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.core.pictures import Bytes, grey, tile, write_png
 from cmrbridge.core.solvers import ladder, noised, solve
@@ -129,15 +130,8 @@ def moved(signal: Tensor, settings: TranslationTraining, generator: torch.Genera
 
     Bicubic, for linear interpolation would blur the texture that the model is there to learn.
     """
-    draw = torch.rand((4, len(signal)), generator=generator, device=signal.device) * 2 - 1
-    angle = draw[0] * settings.rotate * torch.pi / 180
-    zoom = 1 + draw[1] * settings.scale
-    shift = draw[2:] * 2 * settings.shift  # the grid runs from -1 to 1
-    rows = (
-        torch.stack([angle.cos() * zoom, -angle.sin() * zoom, shift[0]], dim=1),
-        torch.stack([angle.sin() * zoom, angle.cos() * zoom, shift[1]], dim=1),
-    )
-    grid = F.affine_grid(torch.stack(rows, dim=1), list(signal.shape), align_corners=False)
+    moves = torch.rand((MOVES, len(signal)), generator=generator, device=signal.device).T * 2 - 1
+    grid = move_grid(moves, signal.shape, rotate=settings.rotate, scale=settings.scale, shift=settings.shift)
     out = F.grid_sample(signal, grid, mode="bicubic", padding_mode="border", align_corners=False)
     return out.clamp(-1, 1)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from cmrbridge.core.anatomy import check_mask
 from cmrbridge.masks.model import MaskTraining
@@ -28,14 +29,14 @@ def thin(size: int = SIZE) -> NDArray[np.uint8]:
 
 
 def move(labels: NDArray[np.uint8], settings: MaskTraining) -> NDArray[np.uint8]:
-    out = moved(to_signal(labels), settings, torch.Generator().manual_seed(0))
+    out = moved(to_signal(torch.from_numpy(labels)), settings, torch.Generator().manual_seed(0))
     return out.argmax(1).numpy().astype(np.uint8)
 
 
 def test_signals_are_distances_to_the_border() -> None:
     """A straight border between background and LV, four pixels each side; nothing else is there."""
     edge = np.repeat(np.array([[0, 0, 0, 0, 1, 1, 1, 1]], np.uint8), 8, axis=0)[None]
-    signal = to_signal(edge)[0].float() * REACH
+    signal = to_signal(torch.from_numpy(edge))[0].float() * REACH
     torch.testing.assert_close(
         signal[1, 3], torch.tensor([-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5]), rtol=0, atol=2e-3
     )
@@ -43,8 +44,20 @@ def test_signals_are_distances_to_the_border() -> None:
     assert (signal[2:] == -REACH).all()
 
 
+def test_depths_are_those_of_scipys_distance_transform() -> None:
+    noise = np.random.default_rng(0).choice(4, (4, 24, 20), p=[0.94, 0.02, 0.02, 0.02]).astype(np.uint8)
+    masks = np.concatenate([noise, np.stack([heart(64)[20:44, 22:42]])])
+    found = to_signal(torch.from_numpy(masks)).float()
+    for mask, channels in zip(masks, found):
+        for number in np.unique(mask):
+            inside = mask == number
+            depth = np.where(inside, distance_transform_edt(inside) - 0.5, 0.5 - distance_transform_edt(~inside))
+            wanted = torch.from_numpy(np.clip(depth / REACH, -1, 1)).float()
+            torch.testing.assert_close(channels[int(number)], wanted, rtol=0, atol=1e-3)
+
+
 def test_nothing_but_background_is_as_deep_as_can_be() -> None:
-    signal = to_signal(np.zeros((1, 4, 4), np.uint8))
+    signal = to_signal(torch.zeros((1, 4, 4), dtype=torch.uint8))
     assert (signal[:, 0] == 1).all()
     assert (signal[:, 1:] == -1).all()
 
@@ -52,12 +65,12 @@ def test_nothing_but_background_is_as_deep_as_can_be() -> None:
 def test_signals_give_every_mask_back() -> None:
     noise = np.random.default_rng(0).integers(0, 4, (5, SIZE, SIZE)).astype(np.uint8)
     for masks in (heart(64)[None], thin()[None], noise):
-        assert np.array_equal(to_signal(masks).argmax(1).numpy(), masks)
+        assert np.array_equal(to_signal(torch.from_numpy(masks)).argmax(1).numpy(), masks)
 
 
 def test_moving_by_nothing_changes_nothing() -> None:
     still = MaskTraining(steps=1, learning_rate=1, rotate=0, shift=0, scale=0)
-    signal = to_signal(np.stack([heart()] * 3))
+    signal = to_signal(torch.from_numpy(np.stack([heart()] * 3)))
     torch.testing.assert_close(
         moved(signal, still, torch.Generator().manual_seed(0)), signal.float(), rtol=0, atol=1e-5
     )
