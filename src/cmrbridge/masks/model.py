@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.diffusion import Network
 from cmrbridge.core.loop import LoopSettings
 from cmrbridge.core.solvers import sample
 from cmrbridge.errors import InputError
+from cmrbridge.masks.signal import CHANNELS, to_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class MaskTraining(LoopSettings):
 
 
 class LabelDenoiser(nn.Module):
-    """(x_t, t, codes) → x_0 for masks (batch, class, y, x); y and x divisible by fold · 2^(levels − 1).
+    """(x_t, t, codes) → x_0 for signals (batch, channel, y, x); y and x divisible by fold · 2^(levels − 1).
 
     values: how many values each condition takes; codes: (batch, condition) integers, 0 unknown, 1… a value; without
     conditions, None. The sum of the codes' embeddings joins that of the time (Dhariwal & Nichol 2021).
@@ -60,8 +60,8 @@ class LabelDenoiser(nn.Module):
         width = channels[0] * 4  # of UNet2DModel's time embedding
         self.embeddings = nn.ModuleList(nn.Embedding(1 + count, width) for count in values)
         self.net = UNet2DModel(
-            in_channels=CLASSES * fold**2,
-            out_channels=CLASSES * fold**2,
+            in_channels=CHANNELS * fold**2,
+            out_channels=CHANNELS * fold**2,
             block_out_channels=tuple(channels),
             layers_per_block=layers,
             down_block_types=("DownBlock2D",) * len(channels),
@@ -113,17 +113,17 @@ def draw_masks(
     codes: Tensor | None = None,
     guidance: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """``count`` label maps (count, size, size) from noise: the largest channel wins.
+    """``count`` label maps (count, size, size) from noise.
 
     codes: (count, condition) what each mask is asked to be, with the weight ``guidance``; None asks for nothing.
     """
     signal = sample(
         network if codes is None else guided(network, codes, guidance),
-        (count, CLASSES, size, size),
+        (count, CHANNELS, size, size),
         schedule=settings.schedule,
         solver=solver,
         calls=calls,
         generator=generator,
         precision=settings.precision,
     )
-    return signal.argmax(1).to(torch.uint8).cpu().numpy()
+    return to_labels(signal).cpu().numpy()

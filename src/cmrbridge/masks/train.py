@@ -50,7 +50,9 @@ def train_label_diffusion(
 
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         rows = torch.randint(len(store), (settings.batch,), generator=generator, device=device)
-        masks = moved(store[rows], settings, generator)
+        masks = moved(
+            store[rows], generator, rotate=settings.rotate, scale=settings.scale, shift=settings.shift
+        )
         if not vocabulary.names:
             return diffusion_loss(network, masks, shares, generator), {}
         told = torch.rand((len(rows), 1), generator=generator, device=device) >= settings.drop
