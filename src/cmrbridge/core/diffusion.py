@@ -8,6 +8,7 @@ not, and a small network with folded pixels cannot carry noise from its input to
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from diffusers import DDIMScheduler
@@ -20,6 +21,7 @@ STEPS = 1000
 BETAS = {"cosine": "squaredcos_cap_v2", "linear": "linear"}
 
 Network = Callable[[Tensor, Tensor], Tensor]
+Part = TypeVar("Part", float, Tensor)
 
 
 def signal_shares(schedule: str) -> Tensor:
@@ -30,10 +32,21 @@ def signal_shares(schedule: str) -> Tensor:
     return scheduler.alphas_cumprod.float().clamp(0, 1)
 
 
+def shifted(part: Part, shift: float) -> Part:
+    """Where ``part`` (0…1) of the way to noise lies once times are shifted: s p / (1 + (s − 1) p), eq. 23 of Esser et
+    al. 2024. With s = 3 half of all times are in the noisiest quarter."""
+    return shift * part / (1 + (shift - 1) * part)
+
+
 def diffusion_loss(
-    network: Network, x0: Tensor, shares: Tensor, generator: torch.Generator, least: float = 0.1
+    network: Network,
+    x0: Tensor,
+    shares: Tensor,
+    generator: torch.Generator,
+    least: float = 0.1,
+    shift: float = 1.0,
 ) -> Tensor:
-    """Mean squared error of the velocity, over times drawn evenly across the batch.
+    """Mean squared error of the velocity, over times drawn evenly across the batch, then `shifted`.
 
     network: (x_t, t) → x_0, all (batch, channel, y, x), t (batch,) integers; x0 in [-1, 1]; shares: `signal_shares`,
     on x0's device. An error of x_0 is an error of v times √(1 − ᾱ); the weight of its square grows no more where the
@@ -42,7 +55,8 @@ def diffusion_loss(
     """
     batch, device = len(x0), x0.device
     offset = torch.rand(1, generator=generator, device=device)
-    times = ((offset + torch.arange(batch, device=device) / batch) % 1 * STEPS).long().clamp(max=STEPS - 1)
+    parts = shifted((offset + torch.arange(batch, device=device) / batch) % 1, shift)
+    times = (parts * STEPS).long().clamp(max=STEPS - 1)
     noise = torch.randn(x0.shape, generator=generator, device=device)
     share = shares[times].view(-1, 1, 1, 1)
     noisy = share.sqrt() * x0 + (1 - share).sqrt() * noise

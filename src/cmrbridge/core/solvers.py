@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cmrbridge.core.diffusion import STEPS, Network, signal_shares
+from cmrbridge.core.diffusion import STEPS, Network, shifted, signal_shares
 from cmrbridge.errors import InputError
 
 LEAST = 2.0**-24  # ᾱ of the last step as diffusers has it, where the ratio itself is infinite
@@ -28,8 +28,9 @@ class Rung:
     after: float
 
 
-def ladder(schedule: str, calls: int, top: float = 1.0) -> tuple[Rung, ...]:
-    """``calls`` rungs, evenly spaced from the share ``top`` (0…1] of the schedule's steps down to the data.
+def ladder(schedule: str, calls: int, top: float = 1.0, shift: float = 1.0) -> tuple[Rung, ...]:
+    """``calls`` rungs from the share ``top`` (0…1] of the schedule's steps down to the data, evenly spaced, then
+    `shifted`; fewer where two would fall on one step.
 
     "Trailing" spacing (Lin et al. 2024, table 2): the first rung is the noisiest, so that sampling starts from what
     training saw there; the last step ends at ᾱ = 1.
@@ -40,7 +41,8 @@ def ladder(schedule: str, calls: int, top: float = 1.0) -> tuple[Rung, ...]:
             f"calls: {calls} network calls from {top:.3g} of {STEPS} steps; ask for 1 to {max(1, min(highest, STEPS))}"
         )
     shares = signal_shares(schedule).double().tolist()
-    times = [round(highest - index * highest / calls) - 1 for index in range(calls)]
+    ends_at = [shifted(1 - index / calls, shift) for index in range(calls)]
+    times = list(dict.fromkeys(max(round(highest * end), 1) - 1 for end in ends_at))
     ends = [shares[time] for time in times[1:]] + [1.0]
     return tuple(Rung(time, shares[time], after) for time, after in zip(times, ends))
 
@@ -159,8 +161,9 @@ def sample(
     calls: int,
     generator: torch.Generator,
     precision: str = "float32",
+    shift: float = 1.0,
 ) -> Tensor:
     """Samples (batch, channel, y, x) in [-1, 1] from pure noise; ``generator`` also says the device."""
     x = torch.randn(shape, generator=generator, device=generator.device)
-    rungs = ladder(schedule, calls)
+    rungs = ladder(schedule, calls, shift=shift)
     return solve(network, x, rungs, solver=solver, generator=generator, precision=precision)

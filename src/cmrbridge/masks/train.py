@@ -18,7 +18,7 @@ from cmrbridge.core.pack import read_pack
 from cmrbridge.core.pictures import colour_labels, tile, write_png
 from cmrbridge.errors import InputError
 from cmrbridge.masks.conditions import Codes, Vocabulary, read_conditions
-from cmrbridge.masks.model import LabelDenoiser, MaskTraining, build, draw_masks
+from cmrbridge.masks.model import SHIFT, LabelDenoiser, MaskTraining, build, draw_masks
 from cmrbridge.masks.signal import moved, to_signal
 
 SHOWN = 16  # masks of the sample sheet
@@ -50,14 +50,12 @@ def train_label_diffusion(
 
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         rows = torch.randint(len(store), (settings.batch,), generator=generator, device=device)
-        masks = moved(
-            store[rows], generator, rotate=settings.rotate, scale=settings.scale, shift=settings.shift
-        )
+        masks = moved(store[rows], generator, rotate=settings.rotate, scale=settings.scale, shift=settings.shift)
         if not vocabulary.names:
-            return diffusion_loss(network, masks, shares, generator), {}
+            return diffusion_loss(network, masks, shares, generator, shift=SHIFT), {}
         told = torch.rand((len(rows), 1), generator=generator, device=device) >= settings.drop
         wanted = asked[rows] * told
-        return diffusion_loss(lambda x, t: network(x, t, wanted), masks, shares, generator), {}
+        return diffusion_loss(lambda x, t: network(x, t, wanted), masks, shares, generator, shift=SHIFT), {}
 
     def inspect(step: int, average: Average | None) -> dict[str, float]:
         assert average is not None  # MaskTraining insists on one

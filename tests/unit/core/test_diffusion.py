@@ -34,15 +34,24 @@ def test_loss_is_the_error_of_the_velocity() -> None:
     assert diffusion_loss(lambda x, t: x0, x0, shares, torch.Generator().manual_seed(0)) == 0
 
 
-def test_times_are_spread_over_the_batch() -> None:
+def times_of_a_step(batch: int, shift: float) -> list[int]:
     seen: list[Tensor] = []
 
     def network(x: Tensor, time: Tensor) -> Tensor:
         seen.append(time)
         return x
 
-    diffusion_loss(network, torch.zeros(10, 1, 2, 2), signal_shares("cosine"), torch.Generator().manual_seed(3))
-    assert sorted(int(t) // 100 for t in seen[0]) == list(range(10))
+    nothing, generator = torch.zeros(batch, 1, 2, 2), torch.Generator().manual_seed(3)
+    diffusion_loss(network, nothing, signal_shares("cosine"), generator, shift=shift)
+    return sorted(seen[0].tolist())
+
+
+def test_times_are_spread_over_the_batch() -> None:
+    assert [time // 100 for time in times_of_a_step(10, shift=1)] == list(range(10))
+
+
+def test_shifted_times_are_half_in_the_noisiest_quarter() -> None:
+    assert sum(time >= 750 for time in times_of_a_step(1000, shift=3)) == 500
 
 
 def test_unknown_names_are_refused_with_those_known() -> None:

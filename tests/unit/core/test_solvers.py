@@ -50,6 +50,13 @@ def test_a_ladder_starts_at_its_top_and_ends_at_the_data() -> None:
     assert [rung.time for rung in ladder("linear", 1000)] == list(range(999, -1, -1))
 
 
+def test_a_shifted_ladder_lingers_in_the_noise_and_stands_on_no_step_twice() -> None:
+    assert [rung.time for rung in ladder("cosine", 4, shift=3)] == [999, 899, 749, 499]
+    times = [rung.time for rung in ladder("cosine", 1000, shift=3)]
+    assert times == sorted(set(times), reverse=True)
+    assert times[0] == 999
+
+
 @pytest.mark.parametrize(("calls", "top"), [(0, 1.0), (1001, 1.0), (11, 0.01), (5, 0.0), (5, 1.2)])
 def test_an_impossible_ladder_is_refused(calls: int, top: float) -> None:
     with pytest.raises(InputError, match="calls"):

@@ -53,7 +53,8 @@ def test_depths_are_those_of_scipys_distance_transform() -> None:
     for mask, channels in zip(masks, found):
         for channel, classes in enumerate(([0], [1], [1, 2], [3])):
             inside = np.isin(mask, classes)
-            assert inside.any() and not inside.all()
+            assert inside.any()
+            assert not inside.all()
             depth = np.where(inside, distance_transform_edt(inside) - 0.5, 0.5 - distance_transform_edt(~inside))
             wanted = torch.from_numpy(np.clip(depth / REACH, -1, 1)).float()
             torch.testing.assert_close(channels[channel], wanted, rtol=0, atol=1e-3)
