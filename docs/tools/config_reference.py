@@ -1,4 +1,4 @@
-"""The reference page of a study's keys, from the closed schema, the values of config.yaml and the code's own defaults."""
+"""The page of a study's keys, from the closed schema, the values of config.yaml and the code's own defaults."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -10,7 +10,13 @@ import yaml
 Schema = Mapping[str, Any]
 
 NAME = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "multipleOf": "a multiple of"}
+LIMITS = {
+    "minimum": "≥",
+    "exclusiveMinimum": ">",
+    "maximum": "≤",
+    "exclusiveMaximum": "<",
+    "multipleOf": "a multiple of",
+}
 PLAIN = {"string": "text", "boolean": "`true` or `false`", "null": "`null`", "object": "mapping"}
 HEADER = ["| key | type and range | default | meaning |", "|---|---|---|---|"]
 
@@ -144,7 +150,8 @@ def code_defaults() -> dict[str, Any]:
         module, _, kind = name.rpartition(".")
         for field in fields(getattr(import_module(f"cmrbridge.{module}"), kind)):
             if field.default is not MISSING:
-                found[f"{path}.{field.name}"] = list(field.default) if isinstance(field.default, tuple) else field.default
+                value = field.default
+                found[f"{path}.{field.name}"] = list(value) if isinstance(value, tuple) else value
     return found
 
 

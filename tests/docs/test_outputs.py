@@ -30,7 +30,9 @@ def made() -> set[tuple[str, str]]:
     """(rule, file or folder below results/{study}/) of every declared output."""
     known, found = folders(), set()
     for path in FILES:
-        for rule, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+        for rule, body in re.findall(
+            r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE
+        ):
             block = re.search(r"^    output:\n((?:        .*\n)+)", body, re.MULTILINE)
             assert block, rule
             named = [f"{{{name}}}" for name in re.findall(r"(?:=|^ +)([A-Z]+),$", block[1], re.MULTILINE)]
