@@ -23,7 +23,7 @@ nnunet-env:
 
 docs:
 	@envs/make-env.sh envs/requirements-docs.txt .venv-docs
-	@.venv-docs/bin/sphinx-build -W --keep-going -q -d .cache/docs docs site
+	@.venv-docs/bin/sphinx-build -W --keep-going -q -E -a -d .cache/docs docs site
 	@echo "The pages: file://$(CURDIR)/site/index.html"
 
 reference: env

@@ -23,7 +23,10 @@ html_math_renderer = "mathml"
 
 def mathml(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     """Formulas as MathML, which browsers draw by themselves: Sphinx's own renderers need a network or LaTeX."""
-    translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    block = isinstance(node, nodes.math_block)
+    formula = tex2mathml(node.astext(), as_block=block)
+    # room above and below, without which the theme shows scroll bars
+    translator.body.append(f'<div class="math" style="padding: 0.5em 0">{formula}</div>' if block else formula)
     raise nodes.SkipNode
 
 
