@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study test prove lint format slurm-env nnunet-env
+.PHONY: env demo study test prove lint format slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -20,6 +20,14 @@ slurm-env:
 
 nnunet-env:
 	@envs/make-env.sh envs/requirements-nnunet.txt .venv-nnunet
+
+docs:
+	@envs/make-env.sh envs/requirements-docs.txt .venv-docs
+	@.venv-docs/bin/sphinx-build -W --keep-going -q -E -a -d .cache/docs docs site
+	@echo "The pages: file://$(CURDIR)/site/index.html"
+
+reference: env
+	@$(BIN)/python docs/tools
 
 demo: env
 	@$(BIN)/snakemake --cores $(CORES)

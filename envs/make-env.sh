@@ -3,6 +3,7 @@
 #   envs/make-env.sh                                              .venv, in which the project is installed
 #   envs/make-env.sh envs/requirements-slurm.txt                  the same with Slurm's executor
 #   envs/make-env.sh envs/requirements-nnunet.txt .venv-nnunet    nnU-Net's own, without the project
+#   envs/make-env.sh envs/requirements-docs.txt .venv-docs        what builds the pages, without the project
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE  # without byte code every later start of torch and monai is slow
@@ -19,7 +20,7 @@ if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (
     echo "error: no Python >= 3.11 found; install one, or name it: make env PYTHON=/path/to/python3.11" >&2
     exit 1
 fi
-echo "setting up $venv (about 2 GB; a minute or so)"
+echo "setting up $venv (a minute or so; up to 2 GB)"
 "$python" -m venv --clear "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv==0.13.8
 # uv does not read pip's configuration; a local folder of wheels (torch's CPU build, say) is passed on

@@ -23,7 +23,7 @@ def test_every_dependency_is_in_the_lock() -> None:
     assert names <= locked("requirements.txt")
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-nnunet.txt"])
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-nnunet.txt", "requirements-docs.txt"])
 def test_the_lock_pins_exactly_and_names_no_host_or_build(lock: str) -> None:
     text = (ROOT / "envs" / lock).read_text()
     assert all(re.fullmatch(r"[\w.\-\[\]]+==[\w.]+( ;.*)?", line) for line in text.splitlines())
