@@ -82,7 +82,7 @@ def test_scores_are_the_known_ones(run: dict) -> None:
 
 
 def test_every_clinical_quantity_stands_beside_its_error(run: dict) -> None:
-    """ED predicted two voxels too narrow, ES four: value − error is the reference, so a reader needs no second table."""
+    """ED predicted two voxels too narrow, ES four: value − error is the reference, so one table is enough."""
     save(run["predictions"] / "b" / "007_ED.nii.gz", heart(6, swap=False))
     save(run["predictions"] / "b" / "007_ES.nii.gz", heart(2, swap=False))
     evaluate_cases(**run)
