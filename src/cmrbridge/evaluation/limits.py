@@ -9,7 +9,9 @@ NORMAL_95 = 1.96  # standard deviations on either side that hold 95 % of a norma
 
 
 def limits_of_agreement(errors: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Per group of ``by``: n subjects, bias, sd, low and high (bias ∓ 1.96 sd), in the unit of the errors.
+    """Per group of ``by``: n subjects, bias, sd, low and high (bias ∓ 1.96 sd), median_error; unit as the errors.
+
+    The median over subjects shows whether a few lost hearts make the bias.
 
     errors: columns ``by``, subject and value (prediction − reference), one row per subject and training run. The limits
     are those of one training run on one subject: to the variance of the subjects' means comes the part of the variance
@@ -24,6 +26,7 @@ def limits_of_agreement(errors: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
     sums = groups[["squares", "freedom"]].sum()
     within = (sums.squares / sums.freedom).where(sums.freedom > 0, 0.0)
     variance = groups["mean"].var() + groups.share.mean() * within
-    table = groups["mean"].agg(n="count", bias="mean").assign(sd=np.sqrt(variance))
+    table = groups["mean"].agg(n="count", bias="mean", median_error="median").assign(sd=np.sqrt(variance))
     half = NORMAL_95 * table.sd
-    return table.assign(low=table.bias - half, high=table.bias + half).reset_index()
+    table = table.assign(low=table.bias - half, high=table.bias + half)
+    return table[["n", "bias", "sd", "low", "high", "median_error"]].reset_index()

@@ -13,7 +13,7 @@ GROUP = ["source", "target", "architecture", "arm", "structure", "metric"]
 
 def clinical_agreement(cases: pd.DataFrame) -> pd.DataFrame:
     """Per source, target, architecture, arm, structure and quantity (``metric``): the mean reference, and the
-    n, bias, sd, low and high of `limits_of_agreement` (prediction − reference). A quantity without errors has no row.
+    columns of `limits_of_agreement` (prediction − reference). A quantity without errors has no row.
     """
     quantity_of = {ERROR_OF[name]: name for name in QUANTITIES}
     errors = cases[cases.metric.isin(list(quantity_of))].copy()
@@ -38,5 +38,6 @@ def clinical_table(agreement: pd.DataFrame) -> pd.DataFrame:
             "Reference": [number(*pair) for pair in zip(agreement.reference, agreement.metric)],
             "Bias ± SD": [f"{signed(row.bias)} ± {number(row.sd, row.metric)}" for row in agreement.itertuples()],
             "95 % limits": [f"{signed(row.low)} to {signed(row.high)}" for row in agreement.itertuples()],
+            "Median": agreement.median_error.map(signed),
         }
     )

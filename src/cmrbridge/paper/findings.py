@@ -56,8 +56,7 @@ def verdict(row: Any) -> str:
 def counts(compared: pd.DataFrame) -> dict[str, int]:
     """How many comparisons there are, how many survive Holm's correction, and which way these go."""
     kept = compared[compared.p_holm < SIGNIFICANT]
-    signs = kept.metric.map(lambda metric: 1 if metric in HIGHER_IS_BETTER else -1)
-    better = int((kept.difference * signs > 0).sum())
+    better = int(((kept.difference > 0) == kept.metric.isin(HIGHER_IS_BETTER)).sum())
     return {
         "comparisons": len(compared),
         "significant_after_holm": len(kept),

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-PACKAGES = "% needs \\usepackage{booktabs,longtable}; wide tables: \\usepackage{pdflscape}, \\begin{landscape}\n"
+PACKAGES = "% needs \\usepackage{booktabs,longtable,pdflscape}\n"
+PARAGRAPH, PORTRAIT = 26, 112  # characters in footnote size: about 35 mm, and 170 mm
 PREFIX = "cmr"
 FORMULAS = {"<": "<", ">": ">", "±": r"\pm", "★": r"\star", "→": r"\to", "−": "-"}
 SPECIAL = {
@@ -24,17 +25,29 @@ def escape(text: str) -> str:
 
 
 def longtable(frame: pd.DataFrame, caption: str, label: str) -> str:
-    """A table of text that may run over pages, with booktabs' rules, caption and label; numbers end flush right."""
+    """A table of text that may run over pages, with booktabs' rules, caption and label; numbers end flush right.
+
+    Long text is set in paragraphs, and a table wider than a page of A4 lies on its side.
+    """
     text = frame.astype(str)
     same = [name for name in FOLDED if len(text) > 1 and name in text and text[name].nunique() == 1]
-    told = "".join(f" {name}: {text[name].iloc[0]}." for name in same)
+    heading = escape(caption + "".join(f" {name}: {text[name].iloc[0]}." for name in same))
     shown = text.drop(columns=same)
-    aligned = ["r" if shown[name].map(lambda cell: bool(NUMBER.match(cell))).all() else "l" for name in shown]
+    widths = [max(map(len, [name, *shown[name]])) for name in shown]
+    columns = [_column(shown[name], width) for name, width in zip(shown, widths)]
     table = shown.map(escape).rename(columns=escape).to_latex(
-        index=False, escape=False, longtable=True, caption=escape(caption + told), label=label,
-        column_format="".join(aligned),
+        index=False, escape=False, longtable=True, caption=heading, label=label, column_format="".join(columns)
     )  # fmt: skip
-    return f"{PACKAGES}\\begingroup\\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n{table}\\endgroup\n"
+    table = table.replace(f"\\caption[]{{{heading}}}", r"\caption[]{(continued)}")
+    lies = sum(min(width, PARAGRAPH) + 2 for width in widths) > PORTRAIT
+    opening, closing = (r"\begin{landscape}", r"\end{landscape}") if lies else (r"\begingroup", r"\endgroup")
+    return f"{PACKAGES}{opening}\\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n{table}{closing}\n"
+
+
+def _column(cells: pd.Series, width: int) -> str:
+    if width > PARAGRAPH:
+        return "p{35mm}"
+    return "r" if len(cells) and cells.map(lambda cell: bool(NUMBER.match(cell))).all() else "l"
 
 
 def macro_name(path: tuple[str, ...]) -> str:

@@ -30,9 +30,9 @@ def numbers(
         **counts(compared),
         "primary": _records(compared[compared.primary].drop(columns="primary")),
         "endpoint": _records(endpoint(compared).drop(columns="primary")),
-        "dice": _records(dice[keys]),
+        "dice": _records(dice[keys].round(6)),
         "gap": gaps(dice),
-        "clinical": _records(clinical),
+        "clinical": _records(clinical.round(6)),
     }
 
 
@@ -69,5 +69,5 @@ def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = json.loads(frame.round(6).to_json(orient="records", double_precision=15))
+    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
     return records

@@ -10,7 +10,7 @@ from cmrbridge.paper.style import number, p_value
 
 DIFFERENCES = ("difference", "ci_low", "ci_high")
 PLAIN = ("t", "df", "hedges_g")  # without a unit: two decimals whatever the metric
-CLINICAL = ("bias", "low", "high")
+CLINICAL = ("bias", "low", "high", "median_error")
 
 
 def quoted(value: Any, column: str, metric: str) -> str:

@@ -22,7 +22,7 @@ CAPTIONS = {
     "{study}",
     "clinical": "Agreement with the reference: bias (mean of prediction − reference) ± standard deviation (SD) and "
     "95 % limits of agreement (bias ± 1.96 SD) of one training run on one of n subjects, in the unit of the quantity "
-    "(EF: percentage points); in column Reference its mean. {study}",
+    "(EF: percentage points); in column Reference its mean; in column Median that of the errors. {study}",
     "published": "What other works printed. Their data, splits, networks and definitions differ from ours: no row is a "
     "result of this study, and none may be read without its setting. Check the source before citing one.",
 }
