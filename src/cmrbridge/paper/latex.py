@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-PACKAGES = "% needs \\usepackage{booktabs,longtable,pdflscape}\n"
+PACKAGES = "% needs \\usepackage{array,booktabs,longtable,pdflscape}\n"
 PARAGRAPH, PORTRAIT = 26, 112  # characters in footnote size: about 35 mm, and 170 mm
 PREFIX = "cmr"
 FORMULAS = {"<": "<", ">": ">", "±": r"\pm", "★": r"\star", "→": r"\to", "−": "-"}
@@ -46,7 +46,7 @@ def longtable(frame: pd.DataFrame, caption: str, label: str) -> str:
 
 def _column(cells: pd.Series, width: int) -> str:
     if width > PARAGRAPH:
-        return "p{35mm}"
+        return r">{\raggedright\arraybackslash}p{35mm}"
     return "r" if len(cells) and cells.map(lambda cell: bool(NUMBER.match(cell))).all() else "l"
 
 

@@ -23,7 +23,8 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 def published_table(published: pd.DataFrame) -> pd.DataFrame:
-    """For reading: the value with its unit."""
+    """For reading: the value with its unit; a dash where the structure is not told."""
     values = (published.value + " " + published.unit).str.strip()
     names = {name: name.capitalize() for name in COLUMNS}
-    return published.assign(value=values).drop(columns="unit").rename(columns=names)
+    structures = published.structure.where(published.structure != "", "–")
+    return published.assign(value=values, structure=structures).drop(columns="unit").rename(columns=names)

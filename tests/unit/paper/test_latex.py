@@ -88,7 +88,7 @@ def test_a_table_is_balanced_whatever_its_cells_hold() -> None:
     rows = [line for line in left.splitlines() if line.endswith(r"\\") and "&" in line]
     assert len(rows) == 4  # the head, the head of later pages, two rows
     assert {row.count("&") for row in rows} == {2}
-    assert r"\begin{longtable}{lrp{35mm}}" in text
+    assert r"\begin{longtable}{lr>{\raggedright\arraybackslash}p{35mm}}" in text
     assert "Source: a." in text
 
 
