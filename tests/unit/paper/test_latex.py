@@ -1,6 +1,7 @@
 """LaTeX that compiles, told from its text; names of macros that read back."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -55,6 +56,11 @@ def test_names_that_look_alike_stay_apart() -> None:
     ]
     assert len({macro_name(path) for path in paths}) == len(paths)
     assert macro_name(("dice", "b2", "LV")) == "cmrXdiceXbCXUlUv"
+
+
+def test_the_example_of_the_documentation_is_the_rules() -> None:
+    name = macro_name(("dice", "acdc", "sunnybrook", "unet2d", "classic", "mean"))
+    assert rf"`\{name}`" in (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
 
 
 def test_a_macro_says_what_it_stands_for() -> None:
