@@ -58,7 +58,7 @@ def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
     """(path, column, value, metric) of every number, and of the names that a record holds besides its keys."""
     for name, part in found.items():
         if isinstance(part, Mapping):
-            yield from ((((name, key)), name, value, "") for key, value in part.items())
+            yield from (((name, key), name, value, "") for key, value in part.items())
         elif not isinstance(part, list):
             yield (name,), name, part, ""
         else:

@@ -42,5 +42,5 @@ def quoted(value: Any, column: str, metric: str) -> str:
 
 
 def signed(value: float) -> str:
-    """One decimal and the sign; an en dash where there is none."""
-    return "–" if pd.isna(value) else f"{value:+.1f}"
+    """One decimal and the sign, zero without a minus; an en dash where there is none."""
+    return "–" if pd.isna(value) else f"{value:+z.1f}"

@@ -113,6 +113,7 @@ def test_the_reports_sentence_quotes_the_macros(study: Path, tables: Path) -> No
         (0.0419, "paired_p", "hd95", "0.042"),
         (0.35, "share_of_gap_closed", "dice", "35"),
         (-3.14, "bias", "ef_percent", "-3.1"),
+        (-0.04, "bias", "ef_percent", "+0.0"),
         (1.234, "hedges_g", "dice", "1.23"),
         (12, "n_arm", "dice", "12"),
         (None, "seed_sd", "dice", "–"),
