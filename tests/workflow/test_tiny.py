@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests/tiny.yaml"]
+PARTS = ["Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "src", "tests/tiny.yaml"]
 
 
 def snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -100,6 +100,18 @@ def test_the_generated_set_can_leave_with_its_card(project: Path) -> None:
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:
     assert planned(project) == set()
+
+
+def test_a_deleted_table_is_remade_byte_for_byte(project: Path) -> None:
+    """By its own rule alone: everything in it comes from the scores."""
+    tables = project / "results" / "tiny" / "paper" / "tables"
+    before = {path.name: path.read_bytes() for path in tables.iterdir() if path.is_file()}
+    shutil.rmtree(tables)
+    result = snakemake(project, "results/tiny/paper/tables")
+    assert result.returncode == 0, result.stderr[-4000:]
+    assert set(re.findall(r"^rule (\w+):", result.stdout + result.stderr, flags=re.MULTILINE)) == {"tables"}
+    assert {path.name: path.read_bytes() for path in tables.iterdir() if path.is_file()} == before
+    assert snakemake(project).returncode == 0  # the report, which reads them, follows
 
 
 def test_a_comment_or_a_touched_script_reruns_nothing(edited: Path) -> None:

@@ -1,6 +1,7 @@
 """Paper: tables, figures and the report, each a query over cases.csv and the records.
 
-Needs   evaluation/{cases.csv,comparisons.csv}, predictions, records and metrics of the runs, galleries of the generators
+Needs   evaluation/{cases.csv,comparisons.csv}, predictions, records and metrics of the runs, galleries of the generators,
+        resources/published.tsv
 Makes   results/{study}/paper/tables/, paper/figures/{distributions,overlays,curves,gap,factors}.{png,pdf}, paper/report.html
 """
 
@@ -9,6 +10,7 @@ rule tables:
     input:
         cases=f"{EVALUATION}/cases.csv",
         comparisons=f"{EVALUATION}/comparisons.csv",
+        published=f"{workflow.basedir}/resources/published.tsv",
     output:
         folder=directory(f"{PAPER}/tables"),
     log:

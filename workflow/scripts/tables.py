@@ -7,5 +7,6 @@ with job(snakemake):
     write_tables(
         cases=Path(snakemake.input.cases),
         comparisons=Path(snakemake.input.comparisons),
+        published=Path(snakemake.input.published),
         folder=Path(snakemake.output.folder),
     )

@@ -10,8 +10,8 @@ import pandas as pd
 
 from cmrbridge.core.anatomy import PHASES
 from cmrbridge.errors import InputError
-from cmrbridge.evaluation.clinical import ejection_fraction, thirds, volume_ml
-from cmrbridge.evaluation.frames import COLUMNS, write_frame
+from cmrbridge.evaluation.clinical import DENSITY, chamber_function, thirds, volume_ml
+from cmrbridge.evaluation.frames import COLUMNS, ERROR_OF, write_frame
 from cmrbridge.evaluation.overlap import dice
 from cmrbridge.evaluation.surface import surface_distances
 from cmrbridge.evaluation.volumes import Mask, read_prediction, read_reference, spacing_of
@@ -87,8 +87,8 @@ def _score_phase(pair: Pair) -> Iterator[Score]:
         distances = surface_distances(prediction, reference, pair.spacing)
         if overlap is None or distances is None:
             continue
-        volume, truth = (volume_ml(mask, pair.spacing) for mask in (prediction, reference))
-        values = {"dice": overlap, **distances._asdict(), "volume_ml": volume, "volume_error_ml": volume - truth}
+        sizes = [_size(pair.phase, structure, volume_ml(mask, pair.spacing)) for mask in (prediction, reference)]
+        values = {"dice": overlap, **distances._asdict(), **_with_errors(*sizes)}
         for metric, value in values.items():
             yield Score(pair.phase, structure, WHOLE, metric, value)
         for region, slices in regions.items():
@@ -97,16 +97,24 @@ def _score_phase(pair: Pair) -> Iterator[Score]:
                 yield Score(pair.phase, structure, region, "dice", overlap)
 
 
+def _size(phase: str, structure: str, volume: float) -> dict[str, float]:
+    """The volume; of the myocardium its mass too, which is read at end-diastole."""
+    mass = {"mass_g": DENSITY * volume} if (phase, structure) == (PHASES[0], "MYO") else {}
+    return {"volume_ml": volume, **mass}
+
+
 def _score_cycle(chamber: str, ed: Pair, es: Pair) -> Iterator[Score]:
     edv, esv = (volume_ml(pair.prediction[chamber], pair.spacing) for pair in (ed, es))
     true_edv, true_esv = (volume_ml(pair.reference[chamber], pair.spacing) for pair in (ed, es))
     if true_edv == 0:
         return
-    fraction = ejection_fraction(edv, esv)
-    error = fraction - ejection_fraction(true_edv, true_esv)
-    values = {"edv_ml": edv, "esv_ml": esv, "ef_percent": fraction, "ef_error_points": error}
+    values = _with_errors(chamber_function(edv, esv), chamber_function(true_edv, true_esv))
     for metric, value in values.items():
         yield Score(CYCLE, chamber, WHOLE, metric, value)
+
+
+def _with_errors(predicted: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
+    return {**predicted, **{ERROR_OF[name]: value - reference[name] for name, value in predicted.items()}}
 
 
 def _ventricle(reference: Mapping[str, Mask]) -> Mask:

@@ -1,4 +1,4 @@
-"""Volumes and ejection fractions, and the thirds of the ventricle from base to apex."""
+"""Volumes, function and mass of the heart, and the thirds of the ventricle from base to apex."""
 
 import math
 
@@ -7,11 +7,17 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 REGIONS = ("base", "mid", "apex")
+DENSITY = 1.05  # g/mL, of myocardium
 
 
 def volume_ml(mask: Mask, spacing: tuple[float, float, float]) -> float:
     """Voxels × voxel volume; spacing in mm, result in mL."""
     return int(mask.sum()) * math.prod(spacing) / 1000
+
+
+def chamber_function(edv: float, esv: float) -> dict[str, float]:
+    """End-diastolic, end-systolic and stroke volume (mL) and ejection fraction (%) of one chamber."""
+    return {"edv_ml": edv, "esv_ml": esv, "sv_ml": edv - esv, "ef_percent": ejection_fraction(edv, esv)}
 
 
 def ejection_fraction(edv: float, esv: float) -> float:

@@ -10,7 +10,15 @@ RUN = ("study", "source", "target", "arm", "architecture", "seed")
 KEYS = (*RUN, "subject", "phase", "structure", "region", "metric")
 COLUMNS = (*KEYS, "value")
 SETTING = ["source", "target", "architecture", "arm", "structure", "region", "metric"]
-STRUCTURE_METRICS = ("dice", "hd95", "assd", "surface_dice")  # the metrics that have a mean over structures
+STRUCTURE_METRICS = ("dice", "hd95", "hd", "assd", "surface_dice")  # the metrics that have a mean over structures
+ERROR_OF = {  # a clinical quantity → its error, predicted − reference: value − error is the reference
+    "volume_ml": "volume_error_ml",
+    "edv_ml": "edv_error_ml",
+    "esv_ml": "esv_error_ml",
+    "sv_ml": "sv_error_ml",
+    "ef_percent": "ef_error_points",
+    "mass_g": "mass_error_g",
+}
 HIGHER_IS_BETTER = ("dice", "surface_dice")  # shares of 1; differences are told in points
 MEAN = "mean"  # the structure that stands for the mean over a subject's annotated structures
 

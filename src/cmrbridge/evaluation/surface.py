@@ -16,32 +16,35 @@ Spacing = tuple[float, float, float]
 
 
 class SurfaceDistances(NamedTuple):
-    """hd95, assd: mm; surface_dice: 0…1."""
+    """hd95, hd, assd: mm; surface_dice: 0…1."""
 
     hd95: float
+    hd: float
     assd: float
     surface_dice: float
 
 
 def surface_distances(prediction: Mask, reference: Mask, spacing: Spacing) -> SurfaceDistances | None:
-    """HD95, ASSD and surface Dice of two masks (x, y, slice) on a grid of ``spacing`` mm.
+    """HD95, HD, ASSD and surface Dice of two masks (x, y, slice) on a grid of ``spacing`` mm.
 
     hd95: the larger of the two directed 95th percentiles (linear interpolation), not the percentile of the pooled
-    distances. assd: mean over all surface voxels of both masks of the distance to the other surface.
-    surface_dice: share of the surface voxels of both masks that lie within `TOLERANCE` of the other surface (Nikolov
-    et al. 2021, counted in voxels). One mask empty: the diagonal of the image, and 0. Both empty: None.
+    distances. hd: the largest of all distances. assd: mean over all surface voxels of both masks of the distance to
+    the other surface. surface_dice: share of the surface voxels of both masks that lie within `TOLERANCE` of the other
+    surface (Nikolov et al. 2021, counted in voxels). One mask empty: the diagonal of the image, and 0. Both empty:
+    None.
     """
     if not prediction.any() and not reference.any():
         return None
     if not prediction.any() or not reference.any():
         worst = diagonal(prediction.shape, spacing)
-        return SurfaceDistances(worst, worst, 0.0)
+        return SurfaceDistances(worst, worst, worst, 0.0)
     box = bounding_box(prediction | reference)
     ours, theirs = surface(prediction[box]), surface(reference[box])
     there, back = _directed(ours, theirs, spacing), _directed(theirs, ours, spacing)
     both = np.concatenate([there, back])
     return SurfaceDistances(
         hd95=float(max(np.percentile(there, 95), np.percentile(back, 95))),
+        hd=float(both.max()),
         assd=float(both.mean()),
         surface_dice=float((both <= TOLERANCE + ROUNDING).mean()),
     )

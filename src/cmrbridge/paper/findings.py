@@ -6,8 +6,11 @@ from typing import Any
 import pandas as pd
 
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN
-from cmrbridge.paper.style import METRIC_NAMES, in_order, number, p_value
-from cmrbridge.paper.tables import SIGNIFICANT
+from cmrbridge.paper.rounding import quoted
+from cmrbridge.paper.style import METRIC_NAMES, in_order
+
+SIGNIFICANT = 0.05
+QUOTED = ("mean_arm", "mean_baseline", "difference", "ci_low", "ci_high", "p", "p_holm")
 
 
 def endpoint(compared: pd.DataFrame) -> pd.DataFrame:
@@ -21,16 +24,17 @@ def endpoint(compared: pd.DataFrame) -> pd.DataFrame:
 
 def sentence(row: Any, seeds: int) -> str:
     """One arm against the baseline: the numbers, the interval, the p and what they allow one to say."""
-    scale, unit = (100, "points") if row.metric in HIGHER_IS_BETTER else (1, "mm")
+    say = {column: quoted(getattr(row, column), column, row.metric) for column in QUOTED}
     means = (
-        f"{row.arm} reached a mean {METRIC_NAMES[row.metric].split(' (')[0]} of {number(row.mean_arm, row.metric)} on "
-        f"{row.target}, {row.baseline} {number(row.mean_baseline, row.metric)}: {scale * row.difference:+.2f} {unit}"
+        f"{row.arm} reached a mean {METRIC_NAMES[row.metric].split(' (')[0]} of {say['mean_arm']} on {row.target}, "
+        f"{row.baseline} {say['mean_baseline']}: {say['difference']} "
+        f"{'points' if row.metric in HIGHER_IS_BETTER else 'mm'}"
     )
     if pd.isna(row.p):
         return f"{means}. With {row.n_arm} and {row.n_baseline} subjects no test can be made."
     return (
-        f"{means} (95 % interval {scale * row.ci_low:+.2f} to {scale * row.ci_high:+.2f}; Welch p {_equals(row.p)}, "
-        f"after Holm {_equals(row.p_holm)}; {row.n_arm} subjects, each the mean over {seeds} training "
+        f"{means} (95 % interval {say['ci_low']} to {say['ci_high']}; Welch p {_equals(say['p'])}, after Holm "
+        f"{_equals(say['p_holm'])}; {row.n_arm} subjects, each the mean over {seeds} training "
         f"{'run' if seeds == 1 else 'runs'}). {verdict(row)}"
     )
 
@@ -44,39 +48,66 @@ def verdict(row: Any) -> str:
     if pd.notna(row.seed_sd) and abs(row.difference) < 2 * row.seed_sd:
         parts.append("It is less than twice the spread between training runs, so the seed alone may explain it.")
     if row.share_of_gap_closed not in (0, 1) and pd.notna(row.share_of_gap_closed):
-        share = f"{100 * row.share_of_gap_closed:.0f} %"
-        parts.append(f"The arm closes {share} of the gap between the plain arm and the oracle.")
+        share = quoted(row.share_of_gap_closed, "share_of_gap_closed", row.metric)
+        parts.append(f"The arm closes {share} % of the gap between the plain arm and the oracle.")
     return " ".join(parts)
+
+
+def counts(compared: pd.DataFrame) -> dict[str, int]:
+    """How many comparisons there are, how many survive Holm's correction, and which way these go."""
+    kept = compared[compared.p_holm < SIGNIFICANT]
+    better = int(((kept.difference > 0) == kept.metric.isin(HIGHER_IS_BETTER)).sum())
+    return {
+        "comparisons": len(compared),
+        "significant_after_holm": len(kept),
+        "significantly_better": better,
+        "significantly_worse": len(kept) - better,
+    }
 
 
 def overall(compared: pd.DataFrame) -> str:
     """How many of all comparisons survive the correction, and which way they go."""
-    kept = compared[compared.p_holm < SIGNIFICANT]
-    if kept.empty:
+    found = counts(compared)
+    if found["significant_after_holm"] == 0:
         return (
-            f"None of the study's {len(compared)} comparisons is significant after Holm's correction. "
+            f"None of the study's {found['comparisons']} comparisons is significant after Holm's correction. "
             "No difference below should be read as an effect."
         )
-    signs = kept.metric.map(lambda metric: 1 if metric in HIGHER_IS_BETTER else -1)
-    better = int((kept.difference * signs > 0).sum())
     return (
-        f"{len(kept)} of the study's {len(compared)} comparisons are significant after Holm's correction: "
-        f"{better} better than the baseline, {len(kept) - better} worse."
+        f"{found['significant_after_holm']} of the study's {found['comparisons']} comparisons are significant after "
+        f"Holm's correction: {found['significantly_better']} better than the baseline, "
+        f"{found['significantly_worse']} worse."
     )
 
 
-def gap_sentences(dice: pd.DataFrame, reference: str) -> list[str]:
-    """Per source: the plain arm at home and on the target where it does worst. dice: rows of `summarise`, mean Dice."""
-    sentences = []
-    for (source, architecture), group in dice[dice.arm == reference].groupby(["source", "architecture"]):
+def gaps(dice: pd.DataFrame) -> list[dict[str, Any]]:
+    """Per source, architecture and arm: mean Dice at home, on the target where it is worst, and the gap in points.
+
+    dice: rows of `dice_by_target`. An arm that was not tested both at home and away has no gap.
+    """
+    found = []
+    for (source, architecture, arm), group in dice.groupby(["source", "architecture", "arm"]):
         means: Mapping[str, float] = group.set_index("target")["mean"].to_dict()
         away = {target: mean for target, mean in means.items() if target != source}
         if source in means and away:
             worst = min(away, key=lambda target: away[target])
+            found.append(
+                {"source": source, "architecture": architecture, "arm": arm, "worst_target": worst,
+                 "mean_home": means[source], "mean_worst": away[worst], "points": 100 * (means[source] - away[worst])}
+            )  # fmt: skip
+    return found
+
+
+def gap_sentences(dice: pd.DataFrame, reference: str) -> list[str]:
+    """Per source: the plain arm at home and on the target where it does worst. dice: rows of `dice_by_target`."""
+    sentences = []
+    for gap in gaps(dice):
+        if gap["arm"] == reference:
+            say = {column: quoted(gap[column], column, "dice") for column in ("mean_home", "mean_worst", "points")}
             sentences.append(
-                f"Trained on {source} alone ({reference}, {architecture}), the segmenter reaches a mean Dice of "
-                f"{means[source]:.3f} on {source}'s own test subjects and {away[worst]:.3f} on {worst}: a gap of "
-                f"{100 * (means[source] - away[worst]):.1f} points."
+                f"Trained on {gap['source']} alone ({reference}, {gap['architecture']}), the segmenter reaches a mean "
+                f"Dice of {say['mean_home']} on {gap['source']}'s own test subjects and {say['mean_worst']} on "
+                f"{gap['worst_target']}: a gap of {say['points']} points."
             )
     return sentences
 
@@ -92,6 +123,5 @@ def dice_by_target(summary: pd.DataFrame) -> pd.DataFrame:
     return summary[(summary.metric == "dice") & (summary.structure == MEAN) & (summary.region == "whole")]
 
 
-def _equals(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
+def _equals(p: str) -> str:
+    return p if p.startswith("<") else f"= {p}"

@@ -27,16 +27,23 @@ OTHER_COLOURS = (
 METRIC_NAMES = {
     "dice": "Dice",
     "hd95": "HD95 (mm)",
+    "hd": "HD (mm)",
     "assd": "ASSD (mm)",
     "surface_dice": "Surface Dice (2 mm)",
     "volume_ml": "Volume (mL)",
     "volume_error_ml": "Volume error (mL)",
     "edv_ml": "EDV (mL)",
+    "edv_error_ml": "EDV error (mL)",
     "esv_ml": "ESV (mL)",
+    "esv_error_ml": "ESV error (mL)",
+    "sv_ml": "SV (mL)",
+    "sv_error_ml": "SV error (mL)",
     "ef_percent": "EF (%)",
     "ef_error_points": "EF error (points)",
+    "mass_g": "LV mass (g)",
+    "mass_error_g": "LV mass error (g)",
 }
-DECIMALS = {"dice": 3, "hd95": 2, "assd": 2, "surface_dice": 3}
+DECIMALS = {"dice": 3, "hd95": 2, "hd": 2, "assd": 2, "surface_dice": 3}
 PNG_DPI = 160
 
 

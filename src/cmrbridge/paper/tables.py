@@ -1,6 +1,5 @@
-"""The two tables of the paper in three dresses each, and the few numbers that a text quotes."""
+"""The tables of the paper in three dresses each, and the numbers that a text quotes."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,20 +7,53 @@ from typing import Any
 import pandas as pd
 
 from cmrbridge.evaluation.frames import MEAN, read_cases, summarise, write_frame
+from cmrbridge.paper.clinical import clinical_agreement, clinical_table
+from cmrbridge.paper.latex import longtable, macros
+from cmrbridge.paper.numbers import as_json, numbers, quotations
+from cmrbridge.paper.published import published_table, read_published
 from cmrbridge.paper.style import DECIMALS, METRIC_NAMES, in_order, number, p_value
 
-SIGNIFICANT = 0.05
+CAPTIONS = {
+    "results": "Scores of every arm: mean ± standard deviation (SD) and median over n subjects, each of which is the "
+    "mean over its phases and training runs. {study}",
+    "comparisons": "Every arm against the one in column Against: difference of the means with its 95 % confidence "
+    "interval, n subjects of either arm, tests (Holm's correction is over all rows), Hedges' g, standard deviation "
+    "(SD) between training runs, share of the gap to the oracle that the arm closes; ★ marks the primary endpoint. "
+    "{study}",
+    "clinical": "Agreement with the reference: bias (mean of prediction − reference) ± standard deviation (SD) and "
+    "95 % limits of agreement (bias ± 1.96 SD) of one training run on one of n subjects, in the unit of the quantity "
+    "(EF: percentage points); in column Reference its mean; in column Median that of the errors. {study}",
+    "published": "What other works printed. Their data, splits, networks and definitions differ from ours: no row is a "
+    "result of this study, and none may be read without its setting. Check the source before citing one.",
+}
 
 
-def write_tables(*, cases: Path, comparisons: Path, folder: Path) -> None:
-    """``folder``/{results,comparisons}.{csv,tex,md} and numbers.json; csv at full precision, the others rounded."""
+def write_tables(*, cases: Path, comparisons: Path, published: Path, folder: Path) -> None:
+    """``folder``/{results,comparisons,clinical,published}.{csv,tex,md} and numbers.{json,tex}.
+
+    csv at full precision, the others rounded. published: table of other works' numbers with setting and source.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    frame, compared = read_cases(cases), read_comparisons(comparisons)
-    summary = ordered(summarise(frame))
-    _write(folder, "results", summary, results_table(summary))
-    _write(folder, "comparisons", ordered(compared), comparisons_table(ordered(compared)))
-    text = json.dumps(numbers(frame, summary, compared), indent=2, ensure_ascii=False)
-    (folder / "numbers.json").write_text(text + "\n", encoding="utf-8")
+    frame, compared = read_cases(cases), ordered(read_comparisons(comparisons))
+    summary, clinical, others = ordered(summarise(frame)), ordered(clinical_agreement(frame)), read_published(published)
+    for name, full, shown in (
+        ("results", summary, results_table(summary)),
+        ("comparisons", compared, comparisons_table(compared)),
+        ("clinical", clinical, clinical_table(clinical)),
+        ("published", others, published_table(others)),
+    ):
+        _write(folder, name, full, shown, CAPTIONS[name].format(study=about(frame)))
+    found = numbers(frame, summary, compared, clinical)
+    (folder / "numbers.json").write_text(as_json(found), encoding="utf-8")
+    (folder / "numbers.tex").write_text(macros(quotations(found)), encoding="utf-8")
+
+
+def about(cases: pd.DataFrame) -> str:
+    """The end of a caption: the study, n subjects per target, training runs per arm."""
+    subjects = ", ".join(f"{target} {n}" for target, n in cases.groupby("target").subject.nunique().items())
+    seeds = sorted(set(cases.groupby(["source", "architecture", "arm"]).seed.nunique()))
+    runs = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    return f"Study {', '.join(sorted(set(cases.study)))}; test subjects: {subjects}; training runs per arm: {runs}."
 
 
 def read_comparisons(path: Path) -> pd.DataFrame:
@@ -96,22 +128,6 @@ def interval(row: Any) -> str:
     return f"{row.difference:+.{decimals}f} [{row.ci_low:+.{decimals}f}, {row.ci_high:+.{decimals}f}]"
 
 
-def numbers(cases: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) -> dict[str, Any]:
-    """What a sentence quotes: the primary endpoint, mean Dice per source, target and arm, and the counts."""
-    primary = compared[compared.primary]
-    dice = summary[(summary.structure == MEAN) & (summary.metric == "dice") & (summary.region == "whole")]
-    keys = ["source", "target", "architecture", "arm", "n", "mean", "sd", "median"]
-    return {
-        "studies": sorted(set(cases.study)),
-        "subjects": {target: int(count) for target, count in cases.groupby("target").subject.nunique().items()},
-        "seeds": {arm: int(count) for arm, count in cases.groupby("arm").seed.nunique().items()},
-        "comparisons": len(compared),
-        "significant_after_holm": int((compared.p_holm < SIGNIFICANT).sum()),
-        "primary": json.loads(primary.drop(columns="primary").to_json(orient="records")),
-        "dice": json.loads(dice[keys].round(6).to_json(orient="records")),
-    }
-
-
 def _where(frame: pd.DataFrame) -> dict[str, pd.Series]:
     several = frame.architecture.nunique() > 1
     return {
@@ -123,22 +139,14 @@ def _where(frame: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def _write(folder: Path, name: str, full: pd.DataFrame, shown: pd.DataFrame) -> None:
+def _write(folder: Path, name: str, full: pd.DataFrame, shown: pd.DataFrame, caption: str) -> None:
     write_frame(folder / f"{name}.csv", full)
-    (folder / f"{name}.tex").write_text(latex(shown), encoding="utf-8")
-    (folder / f"{name}.md").write_text(markdown(shown), encoding="utf-8")
+    (folder / f"{name}.tex").write_text(longtable(shown, caption, f"tab:{name}"), encoding="utf-8")
+    (folder / f"{name}.md").write_text(markdown(shown, caption), encoding="utf-8")
 
 
-def latex(frame: pd.DataFrame) -> str:
-    """A booktabs tabular; it may run over pages (longtable)."""
-    symbols = {"±": r"$\pm$", "★": r"$\star$", "–": "--", "<": "$<$"}
-    text = frame.to_latex(index=False, escape=True, longtable=True)
-    for symbol, command in symbols.items():
-        text = text.replace(symbol, command)
-    return text
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    """A pipe table."""
+def markdown(frame: pd.DataFrame, caption: str) -> str:
+    """The caption and a pipe table."""
     lines = [list(frame.columns), ["---"] * frame.shape[1], *frame.astype(str).values.tolist()]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    table = "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    return f"{caption}\n\n{table}"

@@ -9,7 +9,7 @@ import pytest
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.cases import evaluate_cases
-from cmrbridge.evaluation.frames import COLUMNS, read_cases
+from cmrbridge.evaluation.frames import COLUMNS, ERROR_OF, read_cases
 from cmrbridge.evaluation.gather import gather_cases
 from cmrbridge.evaluation.volumes import read_volume
 
@@ -81,6 +81,55 @@ def test_scores_are_the_known_ones(run: dict) -> None:
     assert value(cycle, structure="RV", metric="ef_percent") == 0
 
 
+def test_every_clinical_quantity_stands_beside_its_error(run: dict) -> None:
+    """ED predicted two voxels too narrow, ES four: value − error is the reference, so one table is enough."""
+    save(run["predictions"] / "b" / "007_ED.nii.gz", heart(6, swap=False))
+    save(run["predictions"] / "b" / "007_ES.nii.gz", heart(2, swap=False))
+    evaluate_cases(**run)
+    frame = read_cases(run["cases"]).query("subject == '007' and region == 'whole'")
+    voxel = 0.02  # mL
+    heart_of = {"LV": frame[(frame.structure == "LV") & (frame.phase == "ED-ES")].set_index("metric").value}
+    heart_of["MYO"] = frame[(frame.structure == "MYO") & (frame.phase == "ED")].set_index("metric").value
+    for structure, metric, predicted, reference in [
+        ("LV", "edv_ml", 36 * 4 * voxel, 64 * 4 * voxel),
+        ("LV", "esv_ml", 4 * 4 * voxel, 36 * 4 * voxel),
+        ("LV", "sv_ml", (36 - 4) * 4 * voxel, (64 - 36) * 4 * voxel),
+        ("LV", "ef_percent", 100 * (36 - 4) / 36, 100 * (64 - 36) / 64),
+        ("MYO", "mass_g", 1.05 * (144 - 36) * 4 * voxel, 1.05 * (144 - 64) * 4 * voxel),
+    ]:
+        found = heart_of[structure]
+        assert found[metric] == pytest.approx(predicted, abs=1e-6)
+        assert found[metric] - found[ERROR_OF[metric]] == pytest.approx(reference, abs=2e-6)
+    assert set(frame[frame.metric == "mass_g"].phase) == {"ED"}
+
+
+def test_a_heart_drawn_as_sunnybrook_draws_it_has_what_can_be_known(run: dict) -> None:
+    """The outer contour exists at ED alone: mass and the LV's function follow from it, nothing of the RV does."""
+    table = pd.read_csv(run["targets"]["b"]["subjects"], dtype=str)
+    table.annotated = table.phase.map({"ED": "LV MYO", "ES": "LV"})
+    table.to_csv(run["targets"]["b"]["subjects"], index=False)
+    evaluate_cases(**run)
+    frame = read_cases(run["cases"]).query("subject == '007' and region == 'whole'")
+    shown = {tuple(row) for row in frame[["phase", "structure", "metric"]].values}
+    assert {(phase, structure) for phase, structure, _ in shown} == {
+        ("ED", "LV"), ("ED", "MYO"), ("ES", "LV"), ("ED-ES", "LV"),
+    }  # fmt: skip
+    function = {"edv_ml", "esv_ml", "sv_ml", "ef_percent"}
+    cycle = {metric for phase, _, metric in shown if phase == "ED-ES"}
+    assert cycle == function | {ERROR_OF[metric] for metric in function}
+    assert {("ED", "MYO", "mass_g"), ("ED", "MYO", "mass_error_g")} <= shown
+
+
+def test_a_missed_ventricle_has_no_function_and_counts(run: dict) -> None:
+    """EF 0 and SV − ESV instead of nothing: a heart that was not found must not leave the mean."""
+    save(run["predictions"] / "b" / "007_ED.nii.gz", np.zeros((30, 30, 6), np.uint8))
+    evaluate_cases(**run)
+    cycle = read_cases(run["cases"]).query("phase == 'ED-ES' and structure == 'LV'").set_index("metric").value
+    assert (cycle["edv_ml"], cycle["ef_percent"]) == (0, 0)
+    assert cycle["sv_ml"] == -cycle["esv_ml"] < 0
+    assert cycle["ef_error_points"] == pytest.approx(-100 * (64 - 36) / 64)
+
+
 def test_an_unannotated_structure_and_an_empty_third_have_no_row(run: dict) -> None:
     evaluate_cases(**run)
     frame = read_cases(run["cases"])
@@ -94,7 +143,7 @@ def test_a_missed_structure_costs_the_diagonal(run: dict) -> None:
     evaluate_cases(**run)
     missed = read_cases(run["cases"]).query("subject == '008' and structure == 'LV'")
     assert value(missed, region="whole", metric="dice") == 0
-    assert value(missed, metric="hd95") == value(missed, metric="assd") == pytest.approx(np.hypot(np.hypot(60, 30), 60))
+    assert value(missed, metric="hd95") == value(missed, metric="hd") == pytest.approx(np.hypot(np.hypot(60, 30), 60))
 
 
 def test_the_reference_may_be_a_frame_of_a_longer_file(run: dict) -> None:

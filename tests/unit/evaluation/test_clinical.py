@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cmrbridge.evaluation.clinical import ejection_fraction, thirds, volume_ml
+from cmrbridge.evaluation.clinical import chamber_function, ejection_fraction, thirds, volume_ml
 
 
 def test_volume_is_voxels_times_voxel_volume() -> None:
@@ -20,6 +20,10 @@ def test_ejection_fraction() -> None:
     assert ejection_fraction(120, 48) == 60
     assert ejection_fraction(50, 60) == -20
     assert ejection_fraction(0, 0) == 0
+
+
+def test_function_of_a_textbook_ventricle() -> None:
+    assert chamber_function(120, 48) == {"edv_ml": 120, "esv_ml": 48, "sv_ml": 72, "ef_percent": 60}
 
 
 @pytest.mark.parametrize("flipped", [False, True])

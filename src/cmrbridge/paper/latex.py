@@ -1,0 +1,81 @@
+"""LaTeX: tables over pages with booktabs, and numbers as macros."""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+PACKAGES = "% needs \\usepackage{array,booktabs,longtable,pdflscape}\n"
+PARAGRAPH, PORTRAIT = 26, 112  # characters in footnote size: about 35 mm, and 170 mm
+PREFIX = "cmr"
+FORMULAS = {"<": "<", ">": ">", "±": r"\pm", "★": r"\star", "→": r"\to", "−": "-"}
+SPECIAL = {
+    **{character: f"\\{character}" for character in "#$%&_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--"},
+    **{character: rf"\ensuremath{{{command}}}" for character, command in FORMULAS.items()},
+}
+MINUS = re.compile(r"(?<![\w.)])-(?=\d)")  # of a number, not the hyphen of a name
+NUMBER = re.compile(r"^(–|[<≤+−-]?\s*\d)")
+FOLDED = ("Source", "Target", "Architecture", "Against")  # told once, in the caption, where all rows say the same
+
+
+def escape(text: str) -> str:
+    """Plain text as LaTeX prints it, within a formula or outside; a number's hyphen becomes a minus."""
+    return "".join(SPECIAL.get(character, character) for character in MINUS.sub("−", text))
+
+
+def longtable(frame: pd.DataFrame, caption: str, label: str) -> str:
+    """A table of text that may run over pages, with booktabs' rules, caption and label; numbers end flush right.
+
+    Long text is set in paragraphs, and a table wider than a page of A4 lies on its side.
+    """
+    text = frame.astype(str)
+    same = [name for name in FOLDED if len(text) > 1 and name in text and text[name].nunique() == 1]
+    heading = escape(caption + "".join(f" {name}: {text[name].iloc[0]}." for name in same))
+    shown = text.drop(columns=same)
+    widths = [max(map(len, [name, *shown[name]])) for name in shown]
+    columns = [_column(shown[name], width) for name, width in zip(shown, widths)]
+    table = shown.map(escape).rename(columns=escape).to_latex(
+        index=False, escape=False, longtable=True, caption=heading, label=label, column_format="".join(columns)
+    )  # fmt: skip
+    table = table.replace(f"\\caption[]{{{heading}}}", r"\caption[]{(continued)}")
+    lies = sum(min(width, PARAGRAPH) + 2 for width in widths) > PORTRAIT
+    opening, closing = (r"\begin{landscape}", r"\end{landscape}") if lies else (r"\begingroup", r"\endgroup")
+    return f"{PACKAGES}{opening}\\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n{table}{closing}\n"
+
+
+def _column(cells: pd.Series, width: int) -> str:
+    if width > PARAGRAPH:
+        return r">{\raggedright\arraybackslash}p{35mm}"
+    return "r" if len(cells) and cells.map(lambda cell: bool(NUMBER.match(cell))).all() else "l"
+
+
+def macro_name(path: tuple[str, ...]) -> str:
+    r"""The name of a number, letters only, as TeX asks; no two paths share one.
+
+    Every character has a code, none of which begins another (a name reads back in one way): a–z stand for themselves,
+    0–9 are A–J, "_" is L, "-" is M, "." is P, a capital is U and its small letter, anything else Z, its code point
+    with the hexadecimal digits a–p, Z. X ends a part: ("dice", "b2", "LV") is \cmrXdiceXbCXUlUv.
+    """
+    return "X".join([PREFIX, *("".join(map(_code, part)) for part in path)])
+
+
+def _code(character: str) -> str:
+    if "a" <= character <= "z":
+        return character
+    if "0" <= character <= "9":
+        return "ABCDEFGHIJ"[int(character)]
+    if "A" <= character <= "Z":
+        return "U" + character.lower()
+    single = {"_": "L", "-": "M", ".": "P"}
+    return single.get(character) or "Z" + "".join("abcdefghijklmnop"[int(d, 16)] for d in f"{ord(character):x}") + "Z"
+
+
+def macros(texts: Mapping[tuple[str, ...], str]) -> str:
+    r"""One \newcommand a line, in the order given, each with its path in words."""
+    lines = [
+        f"\\newcommand{{\\{macro_name(path)}}}{{{escape(text)}}} % {' / '.join(path)}\n" for path, text in texts.items()
+    ]
+    return "% Numbers of this study, made from numbers.json; docs/metrics.md tells the rule of the names.\n" + "".join(
+        lines
+    )

@@ -1,0 +1,73 @@
+"""The numbers that a text quotes: numbers.json, and each of them in words."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from cmrbridge.paper.findings import counts, dice_by_target, endpoint, gaps
+from cmrbridge.paper.rounding import quoted
+
+KEYS = ("source", "target", "architecture", "arm", "structure", "metric")  # what tells the records of a list apart
+
+Path = tuple[str, ...]
+
+
+def numbers(
+    cases: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame, clinical: pd.DataFrame
+) -> dict[str, Any]:
+    """Counts, mean Dice per source, target and arm, gaps, the endpoint's comparisons, agreement of clinical quantities.
+
+    summary, compared, clinical: of `summarise`, `compare_arms`, `clinical_agreement`.
+    """
+    dice = dice_by_target(summary)
+    keys = ["source", "target", "architecture", "arm", "n", "mean", "sd", "median"]
+    return {
+        "studies": sorted(set(cases.study)),
+        "subjects": {target: int(count) for target, count in cases.groupby("target").subject.nunique().items()},
+        "seeds": {arm: int(count) for arm, count in cases.groupby("arm").seed.nunique().items()},
+        **counts(compared),
+        "primary": _records(compared[compared.primary].drop(columns="primary")),
+        "endpoint": _records(endpoint(compared).drop(columns="primary")),
+        "dice": _records(dice[keys].round(6)),
+        "gap": gaps(dice),
+        "clinical": _records(clinical.round(6)),
+    }
+
+
+def quotations(found: Mapping[str, Any]) -> dict[Path, str]:
+    """Path → text of every number of `numbers`: names of the dictionary, keys of the record, column.
+
+    Two records of one list with the same keys are refused: one of them could never be quoted.
+    """
+    texts: dict[Path, str] = {}
+    for path, column, value, metric in _leaves(found):
+        if path in texts:
+            raise ValueError(f"numbers.json: {' / '.join(path)} stands for two numbers")
+        texts[path] = quoted(value, column, metric)
+    return texts
+
+
+def as_json(found: Mapping[str, Any]) -> str:
+    """The same bytes for the same numbers."""
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
+    """(path, column, value, metric) of every number, and of the names that a record holds besides its keys."""
+    for name, part in found.items():
+        if isinstance(part, Mapping):
+            yield from (((name, key), name, value, "") for key, value in part.items())
+        elif not isinstance(part, list):
+            yield (name,), name, part, ""
+        else:
+            for record in (entry for entry in part if isinstance(entry, Mapping)):
+                where = (name, *(str(record[key]) for key in KEYS if key in record))
+                metric = str(record.get("metric", "dice"))
+                yield from (((*where, key), key, value, metric) for key, value in record.items() if key not in KEYS)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return records
