@@ -34,6 +34,7 @@ include: "workflow/rules/nnunet.smk"
 include: "workflow/rules/shift.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/tracking.smk"
 
 
@@ -45,5 +46,6 @@ rule all:
     default_target: True
     input:
         f"{PAPER}/report.html",
+        over(CARDED, CARD),
         f"{TRACKING}/runs.csv",
         expand(every_set(f"{EXPORT}/{{{{form}}}}"), form=STUDY["export"]),

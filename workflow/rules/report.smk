@@ -1,0 +1,159 @@
+"""Report: the study on one page with its checklist, and a card for each model of the baseline and of the primary arm.
+
+Needs   evaluation/{cases.csv,comparisons.csv}, paper/tables, every picture, records and journals of the trainings, the tables of the data
+Makes   results/{study}/paper/report.html, paper/checklist.md, paper/model_cards/{scenario}/{arm}/{architecture}/seed-{seed}.md
+"""
+
+CARD = f"{PAPER}/model_cards/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}.md"
+CARDED = RUNS[
+    RUNS.arm.isin([STUDY["comparisons"][key] for key in ("baseline", "primary_arm")])
+]
+
+
+def roles_of(domain):
+    """What the chosen scenarios do with a domain, in words."""
+    found = []
+    for scenario in scenarios_of(STUDY).values():
+        found += ["source"] if domain == scenario["source"] else []
+        found += ["images without outlines"] if domain in scenario["unlabelled"] else []
+        found += ["target"] if domain in scenario["targets"] else []
+    return list(dict.fromkeys(found))
+
+
+def averaged():
+    """Arms whose prediction is a mean, and over what."""
+    arms = RUNS.drop_duplicates("arm")
+    flips = [
+        one.arm
+        for one in arms.itertuples()
+        if one.test_time and STUDY["test_time"][one.test_time]["method"] == "flip"
+    ]
+    both = list(arms.arm[arms.ensemble.astype(bool)])
+    parts = [
+        *([f"over mirror images: {', '.join(flips)}"] if flips else []),
+        *([f"over original and redrawn image: {', '.join(both)}"] if both else []),
+    ]
+    return "Averaged " + "; ".join(parts) if parts else "None"
+
+
+def about_study():
+    arms = RUNS.drop_duplicates("arm").set_index("arm")
+    access = RUNS.groupby("arm").access.agg(lambda seen: ", ".join(sorted(set(seen))))
+    readers = {name: STUDY["datasets"][name]["reader"] for name in datasets_of(STUDY)}
+    return {
+        "study": STUDY["study"],
+        "config_text": published(),
+        "reference": STUDY["comparisons"]["reference"],
+        "notes": STUDY["notes"],
+        "access": access.to_dict(),
+        "trained_as": arms.trained_as.to_dict(),
+        "scenarios": {
+            name: one["source"] for name, one in scenarios_of(STUDY).items()
+        },
+        "roles": {domain: roles_of(domain) for domain in domains_of(STUDY)},
+        "readers": readers,
+        "conditions": STUDY["comparisons"]["verdict"],
+        "facts": {
+            "size": STUDY["image"]["size"],
+            "spacing": STUDY["image"]["spacing_mm"],
+            "split_seed": STUDY["split"]["seed"],
+            "ensembles": averaged(),
+        },
+    }
+
+
+def identity_of(wildcards):
+    """What the card says of a run's network."""
+    run = run_at(wildcards)
+    beside = [
+        *(["generated pairs"] if run.synthetic else []),
+        *([f"its images redrawn by {run.translated}"] if run.translated else []),
+        *([f"images without outlines of {', '.join(run.unlabelled)}"] if run.unlabelled else []),
+    ]
+    return {
+        "study": STUDY["study"],
+        "source": run.source,
+        "arm": run.arm,
+        "architecture": run.architecture,
+        "seed": int(run.seed),
+        "training": run.training,
+        "beside": beside,
+        "access": run.access,
+    }
+
+
+def carded_domains(wildcards):
+    """Domains that the run's network was trained on or tested on."""
+    run = run_at(wildcards)
+    return list(dict.fromkeys([*run.training, *run.tested]))
+
+
+rule report:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+        comparisons=f"{EVALUATION}/comparisons.csv",
+        tables=f"{PAPER}/tables",
+        pictures=[picture["path"] for picture in pictures()],
+        trainings=every_training(f"{SEGMENTATION}/record.json"),
+        journals=every_training(f"{SEGMENTATION}/metrics.jsonl"),
+        records=every_generator(f"{MASKS}/train/record.json")
+        + every_generator(f"{SYNTHESIS}/train/record.json")
+        + every_translation(f"{TRANSLATION}/train/record.json"),
+        duplicates=DUPLICATES,
+        validity=every_generator(f"{MASKS}/sample/validity.csv"),
+        fidelity=every_set(f"{FIDELITY}/fidelity.csv"),
+        audits=every_set(f"{PRIVACY}/audit.json"),
+        choices=every_translation(f"{TRANSLATION}/{{method}}/choice.json"),
+        shift=shift_tables("scores"),
+        subjects=expand(f"{INGEST}/subjects.csv", dataset=datasets_of(STUDY)),
+        splits=expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
+        templates=sorted(
+            map(str, Path(workflow.basedir).glob("src/cmrbridge/paper/*.j2"))
+        ),
+    output:
+        report=f"{PAPER}/report.html",
+        checklist=f"{PAPER}/checklist.md",
+    log:
+        f"{PAPER}/logs/report.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        code=code("report", "cmrbridge.paper.report"),
+        about=lambda wildcards: about_study(),
+        pictures=pictures(),
+    script:
+        "../scripts/report.py"
+
+
+rule model_card:
+    input:
+        model=model_used,
+        record=lambda wildcards: model_used(wildcards).replace(
+            "model.safetensors", "record.json"
+        ),
+        cases=f"{EVALUATION}/cases.csv",
+        subjects=lambda wildcards: expand(
+            f"{INGEST}/subjects.csv",
+            dataset=dict.fromkeys(map(dataset_of, carded_domains(wildcards))),
+        ),
+        splits=lambda wildcards: expand(
+            f"{DATA}/split.csv", domain=carded_domains(wildcards)
+        ),
+    output:
+        card=CARD,
+    log:
+        f"{PAPER}/logs/model_cards/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("model_card", "cmrbridge.paper.cards"),
+        identity=identity_of,
+        domains=carded_domains,
+    script:
+        "../scripts/model_card.py"
