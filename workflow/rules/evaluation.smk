@@ -77,7 +77,9 @@ rule compare:
     params:
         code=code("compare", "cmrbridge.evaluation.comparisons"),
         settings={
-            key: value for key, value in STUDY["comparisons"].items() if key != "verdict"
+            key: value
+            for key, value in STUDY["comparisons"].items()
+            if key != "verdict"
         },
     script:
         "../scripts/compare.py"

@@ -47,9 +47,7 @@ def about_study():
         "notes": STUDY["notes"],
         "access": access.to_dict(),
         "trained_as": arms.trained_as.to_dict(),
-        "scenarios": {
-            name: one["source"] for name, one in scenarios_of(STUDY).items()
-        },
+        "scenarios": {name: one["source"] for name, one in scenarios_of(STUDY).items()},
         "roles": {domain: roles_of(domain) for domain in domains_of(STUDY)},
         "readers": readers,
         "conditions": STUDY["comparisons"]["verdict"],
@@ -68,7 +66,11 @@ def identity_of(wildcards):
     beside = [
         *(["generated pairs"] if run.synthetic else []),
         *([f"its images redrawn by {run.translated}"] if run.translated else []),
-        *([f"images without outlines of {', '.join(run.unlabelled)}"] if run.unlabelled else []),
+        *(
+            [f"images without outlines of {', '.join(run.unlabelled)}"]
+            if run.unlabelled
+            else []
+        ),
     ]
     return {
         "study": STUDY["study"],

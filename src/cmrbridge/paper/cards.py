@@ -57,8 +57,8 @@ def write_card(
         "## What it is",
         _what(identity, model, about),
         "## Intended use",
-        "Research only: to study how segmenters of short-axis cine cardiac MR fare on scanners that they have not seen. Not "
-        "a medical device; not for diagnosis, nor for any decision about a patient.",
+        "Research only: to study how segmenters of short-axis cine cardiac MR fare on scanners they have not seen. "
+        "Not a medical device; not for diagnosis, nor for any decision about a patient.",
         "## Training data",
         _training(identity, people),
         "## Metrics",
@@ -72,7 +72,7 @@ def write_card(
 
 
 def parameters(model: Path) -> int:
-    """How many numbers a safetensors file holds: its header's length (8 bytes, little-endian), then JSON with shapes."""
+    """How many numbers a safetensors file holds: 8 bytes with its header's length, then the header (JSON)."""
     try:
         with model.open("rb") as stream:
             header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
@@ -87,14 +87,16 @@ def _what(identity: Identity, model: Path, about: Record) -> str:
     trained = f"{steps} steps" if steps else "the epochs that its settings name"
     versions = about.get("versions") or {}
     return (
-        f"A network of the architecture {identity.architecture} with {parameters(model):,} parameters, trained by the recipe "
-        f"“{identity.arm}” of the study {identity.study} on {', '.join(identity.training)}"
+        f"A network of the architecture {identity.architecture} with {parameters(model):,} parameters, trained by the "
+        f"recipe “{identity.arm}” of the study {identity.study} on {', '.join(identity.training)}"
         f"{' beside ' + ', '.join(identity.beside) if identity.beside else ''}; {trained}, seed {identity.seed}, "
-        f"{duration(about.get('wall_seconds') or 0)} on {about.get('device')} ({about.get('device_name', 'unknown')}) in "
-        f"{about.get('precision') or 'an unrecorded precision'}. It outlines the left ventricular cavity (LV), its myocardium "
-        f"(MYO) and the right ventricular cavity (RV) in short-axis slices.\n\n"
+        f"{duration(about.get('wall_seconds') or 0)} on {about.get('device')} "
+        f"({about.get('device_name', 'unknown')}) in {about.get('precision') or 'an unrecorded precision'}. "
+        "It outlines the left ventricular cavity (LV), its myocardium (MYO) and the right ventricular cavity (RV) in "
+        "short-axis slices.\n\n"
         f"Code {about.get('git_commit')}, cmrbridge {versions.get('cmrbridge', 'unknown')}, torch "
-        f"{versions.get('torch', 'unknown')}, {about.get('started')}. What the arm may see of a target: {identity.access}."
+        f"{versions.get('torch', 'unknown')}, {about.get('started')}. "
+        f"What the arm may see of a target: {identity.access}."
     )
 
 
@@ -162,8 +164,8 @@ def _between_seeds(scored: pd.DataFrame) -> str:
 def _limits(identity: Identity, scored: pd.DataFrame, people: pd.DataFrame) -> str:
     own = people[people.domain.isin(identity.training)]
     lines = [
-        f"Trained on {own.subject[own.split == 'train'].nunique()} subjects of vendor {listed(own.vendor)}: it knows no other "
-        "patients, scanners or protocols than these show.",
+        f"Trained on {own.subject[own.split == 'train'].nunique()} subjects of vendor {listed(own.vendor)}: it knows "
+        "no other patients, scanners or protocols than these show.",
         "It outlines whatever it is given: it does not say when an image is not a short-axis cine slice.",
         "The numbers above hold for the domains named there; measure it on your own data before you rely on it.",
     ]

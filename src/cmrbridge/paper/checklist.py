@@ -49,9 +49,14 @@ ITEMS = (
         "percentiles 0.5 and 99.5 of the volume in 8 bits.",
     ),
     Item(
-        10, "Data", "parts of the data chosen", "Domains are selections by attribute: {domains} (see the configuration)."
+        10,
+        "Data",
+        "parts of the data chosen",
+        "Domains are selections by attribute: {domains} (see the configuration).",
     ),
-    Item(11, "Data", "meaning of data elements", "Labels: LV cavity, LV myocardium, RV cavity; annotated: {annotated}."),
+    Item(
+        11, "Data", "meaning of data elements", "Labels: LV cavity, LV myocardium, RV cavity; annotated: {annotated}."
+    ),
     Item(12, "Data", "de-identification"),
     Item(
         13,
@@ -132,7 +137,12 @@ ITEMS = (
         "Mean, median and standard deviation over n subjects; differences with 95 % intervals.",
     ),
     Item(37, "Results: performance", "analysis of failures", "{failures}"),
-    Item(38, "Discussion", "limits", "{limit_count} read off the data, in the report; those of the setting are for the author."),
+    Item(
+        38,
+        "Discussion",
+        "limits",
+        "{limit_count} read off the data, in the report; those of the setting are for the author.",
+    ),
     Item(39, "Discussion", "meaning for practice"),
     Item(40, "Other", "registration"),
     Item(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cmrbridge.evaluation.frames import MEAN
 from cmrbridge.paper import failures, records
-from cmrbridge.paper.render import Table, table
+from cmrbridge.paper.render import Table, shared_apart, table
 from cmrbridge.paper.study import Study
 from cmrbridge.paper.style import METRIC_NAMES, in_order
 
@@ -45,7 +45,7 @@ def datasets_table(paths: Sequence[Path]) -> Table:
                 "Vendors": records.listed(frame.vendor),
                 "Annotated": records.listed(frame.annotated.str.split().explode().fillna("")),
                 "Licence": records.listed(frame.licence),
-                "Largest share of a label that the crop loses": "–" if pd.isna(lost) else f"{100 * lost:.1f} %",
+                "Most of a label that the crop loses": "–" if pd.isna(lost) else f"{100 * lost:.1f} %",
             }
         )
     return table(pd.DataFrame(rows))
@@ -72,13 +72,6 @@ def means_and_structures(rows: pd.DataFrame, shown: Callable[[pd.DataFrame], pd.
     told once."""
     means = rows.structure == MEAN
     return shared_apart(shown(rows[means])), shared_apart(shown(rows[~means]))
-
-
-def shared_apart(frame: pd.DataFrame) -> tuple[str, Table]:
-    """(what all rows have in common, as text; the table without those columns)."""
-    same = [name for name in frame if len(frame) > 1 and frame[name].nunique() == 1]
-    told = ", ".join(f"{name}: {frame[name].iloc[0]}" for name in same)
-    return told, table(frame.drop(columns=same))
 
 
 def checklist_facts(study: Study) -> dict[str, Any]:
@@ -119,7 +112,9 @@ def checklist_facts(study: Study) -> dict[str, Any]:
 
 def _endpoint(compared: pd.DataFrame) -> str:
     rows = compared[compared.primary]
-    named = [f"{METRIC_NAMES[one.metric]} of {one.arm} against {one.baseline} on {one.target}" for one in rows.itertuples()]
+    named = [
+        f"{METRIC_NAMES[one.metric]} of {one.arm} against {one.baseline} on {one.target}" for one in rows.itertuples()
+    ]
     return "; ".join(named) or "none"
 
 

@@ -1,4 +1,4 @@
-"""What went wrong: structures that were not found, the worst cases, jobs that stumbled, trainings that had not settled."""
+"""What went wrong: structures that were missed, the worst cases, jobs that stumbled, trainings that had not settled."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +11,7 @@ from cmrbridge.paper.render import Table, table
 from cmrbridge.paper.style import in_order
 
 WORST = 5  # cases shown per target and arm
+MISSED = ("absent", "elsewhere", "invented", "unknown")  # why a structure scores Dice 0
 IMPLAUSIBLE_EF = (0.0, 95.0)  # per cent: no beating heart lies outside
 CASE = ["source", "target", "arm", "architecture", "seed", "subject", "phase", "structure"]
 
@@ -18,9 +19,8 @@ CASE = ["source", "target", "arm", "architecture", "seed", "subject", "phase", "
 def missed(cases: pd.DataFrame) -> pd.DataFrame:
     """Per source, architecture, target and arm: predicted (structures in all cases and seeds), absent (Dice 0 and
     nothing predicted), elsewhere (Dice 0, and what is predicted lies beside the reference), invented (predicted where
-    the reference has none), odd_ef (left ventricular ejection fractions outside `IMPLAUSIBLE_EF`, %).
-
-    Where a table of scores holds no volumes, every Dice of 0 counts as elsewhere.
+    the reference has none), unknown (Dice 0, and the table holds no volumes to tell which), odd_ef (left ventricular
+    ejection fractions outside `IMPLAUSIBLE_EF`, %).
     """
     whole = cases[(cases.region == "whole") & cases.metric.isin(["dice", "volume_ml", "volume_error_ml"])]
     wide = whole.pivot(index=CASE, columns="metric", values="value")
@@ -28,32 +28,35 @@ def missed(cases: pd.DataFrame) -> pd.DataFrame:
     zero = wide.dice == 0
     absent = zero & (wide.volume_ml == 0)
     invented = zero & (wide.volume_ml > 0) & (wide.volume_ml - wide.volume_error_ml < 1e-4)  # six decimals are kept
-    kinds = wide.assign(predicted=1, absent=absent, invented=invented, elsewhere=zero & ~absent & ~invented)
+    unknown = zero & wide.volume_ml.isna()
+    elsewhere = zero & ~absent & ~invented & ~unknown
+    kinds = wide.assign(predicted=1, absent=absent, invented=invented, elsewhere=elsewhere, unknown=unknown)
     groups = ["source", "architecture", "target", "arm"]
-    counts = kinds.groupby(groups)[["predicted", "absent", "elsewhere", "invented"]].sum()
+    counts = kinds.groupby(groups)[["predicted", *MISSED]].sum()
     fractions = cases[(cases.metric == "ef_percent") & (cases.structure == "LV")]
     low, high = IMPLAUSIBLE_EF
     odd = fractions[(fractions.value <= low) | (fractions.value >= high)].groupby(groups).size()
     return counts.assign(odd_ef=odd.reindex(counts.index, fill_value=0)).astype(int).reset_index()
 
 
-def missed_table(counts: pd.DataFrame) -> Table:
+def missed_table(counts: pd.DataFrame) -> pd.DataFrame:
     """The rows of `missed` where something is, for reading."""
-    bad = counts[counts[["absent", "elsewhere", "invented", "odd_ef"]].any(axis=1)]
+    bad = counts[counts[[*MISSED, "odd_ef"]].any(axis=1)]
     rank = {arm: place for place, arm in enumerate(in_order(bad.arm))}
-    bad = bad.sort_values(["source", "architecture", "target", "arm"], key=lambda c: c.map(rank) if c.name == "arm" else c)
+    bad = bad.assign(rank=bad.arm.map(rank)).sort_values(["source", "architecture", "target", "rank"])
     shown = {
         "Trained on": bad.source,
         "Architecture": bad.architecture,
         "Target": bad.target,
         "Arm": bad.arm,
-        "Structures predicted": bad.predicted,
+        "Structures asked for": bad.predicted,
         "Not found": bad.absent,
         "Beside the reference": bad.elsewhere,
         "Found where there is none": bad.invented,
+        **({"Dice 0, reason unknown": bad.unknown} if bad.unknown.any() else {}),
         "EF ≤ 0 or ≥ 95 %": bad.odd_ef,
     }
-    return table(pd.DataFrame(shown))
+    return pd.DataFrame(shown)
 
 
 def worst_cases(cases: pd.DataFrame, arms: Sequence[str], people: pd.DataFrame) -> Table:
@@ -92,13 +95,17 @@ def failure_sentences(counts: pd.DataFrame, records: Sequence[Record], trainings
 
 
 def _structures(counts: pd.DataFrame) -> str:
-    total = counts[["predicted", "absent", "elsewhere", "invented", "odd_ef"]].sum()
-    if not total[["absent", "elsewhere", "invented"]].any():
-        return f"Every one of {total.predicted} structures was found where it is."
-    return (
-        f"Of {total.predicted} structures predicted (all arms, targets, seeds and phases), {total.absent} were not found, "
-        f"{total.elsewhere} lie beside the reference, and {total.invented} were found where there is none."
-    )
+    total = counts[["predicted", *MISSED]].sum()
+    if not total[list(MISSED)].any():
+        return f"Each of {total.predicted} structures was found, in part at least, where it is."
+    kinds = {
+        "were not found": total.absent,
+        "lie beside the reference": total.elsewhere,
+        "were found where there is none": total.invented,
+        "score 0 for a reason that the table does not tell": total.unknown,
+    }
+    listed = ", ".join(f"{number} {what}" for what, number in kinds.items() if number)
+    return f"Of {total.predicted} structures asked for (all arms, targets, seeds and phases), {listed}."
 
 
 def _resumed(records: Sequence[Record]) -> str:

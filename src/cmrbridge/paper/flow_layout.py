@@ -1,4 +1,4 @@
-"""The flow diagram as boxes and arrows, narrow enough for a telephone: a spine down the left, what leaves to the right."""
+"""The flow diagram as boxes and arrows that fit a telephone: a spine at the left, side boxes to its right."""
 
 import textwrap
 from collections.abc import Sequence

@@ -35,7 +35,17 @@ class Facts:
 
 def limits(facts: Facts) -> list[str]:
     """Every limit that applies, in words, those of the data first."""
-    rules = (_simulated, _one_target, _few_subjects, _vendors, _elsewhere, _pathologies, _unannotated, _cropped, _coarse)
+    rules = (
+        _simulated,
+        _one_target,
+        _few_subjects,
+        _vendors,
+        _elsewhere,
+        _pathologies,
+        _unannotated,
+        _cropped,
+        _coarse,
+    )
     return [line for rule in (*rules, _few_seeds, _accesses, _machines, _code) for line in rule(facts)]
 
 
@@ -49,7 +59,7 @@ def _one_target(facts: Facts) -> Iterator[str]:
     for source, rows in facts.cases.groupby("source"):
         targets = sorted(set(rows.target) - {source})
         if len(targets) == 1:
-            yield f"Trained on {source}, the networks met one other domain ({targets[0]}): another may behave otherwise."
+            yield f"Trained on {source}, networks met one other domain ({targets[0]}): another may behave otherwise."
 
 
 def _few_subjects(facts: Facts) -> Iterator[str]:
@@ -140,8 +150,8 @@ def _accesses(facts: Facts) -> Iterator[str]:
         other = [arm for arm, seen in facts.access.items() if seen != facts.access.get(baseline)]
         if other:
             yield (
-                f"{_and(other)}: such an arm may see other things of the target than {baseline}, and is no rival of it; "
-                "an oracle is a ceiling, not a remedy."
+                f"{_and(other)}: such an arm may see other things of the target than {baseline}, and is no rival of "
+                "it; an oracle is a ceiling, not a remedy."
             )
 
 

@@ -91,7 +91,7 @@ def trainings_table(trainings: Sequence[Training]) -> Table:
 
 
 def digests_table(records: Sequence[Record], results: Mapping[str, str]) -> Table:
-    """File → SHA-256 of all that a training read, and of ``results``; a file that differed between jobs has two rows."""
+    """File → SHA-256 of all that trainings read, and of ``results``; a file that differed between jobs has two rows."""
     read = {(name, digest) for record in records for name, digest in (record.get("inputs") or {}).items()}
     rows = sorted({*read, *results.items()})
     return table(pd.DataFrame(rows, columns=["File", "SHA-256"]))

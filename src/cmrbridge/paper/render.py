@@ -40,6 +40,13 @@ def table(frame: pd.DataFrame) -> Table:
     }
 
 
+def shared_apart(frame: pd.DataFrame) -> tuple[str, Table]:
+    """(what all rows have in common, as text; the table without those columns)."""
+    same = [name for name in frame if len(frame) > 1 and frame[name].nunique() == 1]
+    told = ", ".join(f"{name}: {frame[name].iloc[0]}" for name in same)
+    return told, table(frame.drop(columns=same))
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """A measured figure as text; too few subjects leave some unknown."""
     return "unknown" if value is None else f"{value:.{digits}f}"

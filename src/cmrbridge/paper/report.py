@@ -12,7 +12,7 @@ from cmrbridge.paper.findings import dice_by_target, endpoint, gap_sentences, ov
 from cmrbridge.paper.flow import count_flow
 from cmrbridge.paper.flow_layout import SPINE, WIDTH, lay_out
 from cmrbridge.paper.limits import Facts, limits
-from cmrbridge.paper.render import embedded, render, table
+from cmrbridge.paper.render import embedded, render, shared_apart, table
 from cmrbridge.paper.shift import shift_table
 from cmrbridge.paper.study import About, Files, Study, read_study
 from cmrbridge.paper.tables import comparisons_table, results_table
@@ -22,7 +22,7 @@ __all__ = ["About", "Files", "write_report"]
 
 
 def write_report(*, about: About, files: Files, report: Path, claim: Path) -> None:
-    """Write ``report`` (.html), which no file or address outside is needed to read, and ``claim``, the checklist (.md)."""
+    """Write ``report`` (.html), which needs no file or address outside it, and ``claim``, the checklist (.md)."""
     study = read_study(about, files)
     limited = limits(_facts(study))
     items = checklist.filled(content.checklist_facts(study) | {"limit_count": len(limited)})
@@ -47,10 +47,12 @@ def write_report(*, about: About, files: Files, report: Path, claim: Path) -> No
 
 def _answer(study: Study) -> dict[str, Any]:
     about, seeds = study.about, seeds_per_arm(study.cases)
+    told = [(bool(row.primary), sentence(row, seeds[row.arm])) for row in endpoint(study.compared).itertuples()]
     return {
         "gap_sentences": gap_sentences(dice_by_target(study.summary), about.reference),
         "gaps": content.gap_tables(dice_by_target(study.summary)),
-        "primary": [(bool(row.primary), sentence(row, seeds[row.arm])) for row in endpoint(study.compared).itertuples()],
+        "primary": [line for primary, line in told if primary],
+        "others": [line for primary, line in told if not primary],
         "overall": overall(study.compared),
         "baseline": ", ".join(sorted(set(study.compared.baseline))),
         "arms": content.arms_table(about.access, seeds),
@@ -99,7 +101,7 @@ def _failures(study: Study) -> dict[str, Any]:
     shown = [*sorted(set(study.compared.baseline)), *study.compared.arm[study.compared.primary].unique()]
     return {
         "failures": failures.failure_sentences(counts, study.records, study.trainings),
-        "missed": failures.missed_table(counts),
+        "missed": shared_apart(failures.missed_table(counts)),
         "worst": failures.worst_cases(
             study.cases, shown or sorted(set(study.cases.arm)), study.scans.rename(columns={"domain": "target"})
         ),
@@ -114,7 +116,10 @@ def _tables(study: Study) -> dict[str, Any]:
 
 
 def _provenance(study: Study) -> dict[str, Any]:
-    outcome = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (study.files.cases, study.files.comparisons)}
+    outcome = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (study.files.cases, study.files.comparisons)
+    }
     return {
         "jobs": records.jobs_table(study.records),
         "trainings": records.trainings_table(study.trainings),

@@ -24,7 +24,7 @@ def give_verdicts(
     scenarios: Mapping[str, str],
     conditions: Conditions,
 ) -> list[Verdict]:
-    """Per arm at the primary endpoint, the declared one first: primary, claim, difference (with its interval), word, why.
+    """Per arm at the primary endpoint, the declared one first: primary, claim, difference (with interval), word, why.
 
     trained_as: arm → the arm whose network it uses; scenarios: scenario → its source.
     """
