@@ -23,6 +23,7 @@ validate(config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/about.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/synthesis.smk"
@@ -34,6 +35,7 @@ include: "workflow/rules/nnunet.smk"
 include: "workflow/rules/shift.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/tracking.smk"
 
 
@@ -45,5 +47,6 @@ rule all:
     default_target: True
     input:
         f"{PAPER}/report.html",
+        over(CARDED, CARD),
         f"{TRACKING}/runs.csv",
         expand(every_set(f"{EXPORT}/{{{{form}}}}"), form=STUDY["export"]),

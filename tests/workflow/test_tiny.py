@@ -1,5 +1,6 @@
 """Every rule for real on a tiny study, then what a second run does: nothing, or exactly what a change asks for."""
 
+import hashlib
 import json
 import os
 import re
@@ -70,14 +71,26 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     assert compared.primary.sum() == 1
     page = (results / "paper" / "report.html").read_text()
     # five figures, the data, masks, four of the pairs, four of translation, the shift
-    assert page.count("data:image/png;base64,") == 16
+    assert page.count("data:image/webp;base64,") == 16
     assert "http://" not in page.replace("http://www.w3.org", "")
     for name in ("gap", "distributions", "overlays", "factors", "curves"):
         assert (results / "paper" / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     for name in ("Do they copy patients?", "Generated pairs beside real ones", "How images are translated: "):
         assert name in page
+    assert "<b>untested</b>" in page  # one seed
+    assert "| 42 | Other |" in (results / "paper" / "checklist.md").read_text()
     runs = pd.read_csv(results / "tracking" / "runs.csv")
     assert set(runs.status) == {"done"}
+
+
+def test_the_models_of_the_endpoint_have_cards_that_name_their_weights(project: Path) -> None:
+    results = project / "results" / "tiny"
+    cards = sorted((results / "paper" / "model_cards").rglob("*.md"))
+    assert [card.relative_to(results / "paper" / "model_cards").parts[1] for card in cards] == ["classic", "synthetic"]
+    for card in cards:
+        run = card.relative_to(results / "paper" / "model_cards").with_suffix("")
+        weights = (results / "segmentation" / run / "model.safetensors").read_bytes()
+        assert hashlib.sha256(weights).hexdigest() in card.read_text()
 
 
 def test_every_finished_job_left_a_record_and_no_resume_state(project: Path) -> None:
@@ -126,7 +139,7 @@ def test_a_changed_constant_reruns_exactly_its_dependants(edited: Path) -> None:
     changed = source.read_text().replace("95", "90")
     assert changed != source.read_text()
     source.write_text(changed)
-    paper = {"tables", "draw_gap", "draw_distributions", "draw_overlays", "draw_factors", "report"}
+    paper = {"tables", "draw_gap", "draw_distributions", "draw_overlays", "draw_factors", "report", "model_card"}
     assert planned(edited) == {"evaluate", "gather", "compare", "measure_factors", "track", *paper}
 
 

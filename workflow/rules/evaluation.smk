@@ -76,7 +76,11 @@ rule compare:
         runtime=10,
     params:
         code=code("compare", "cmrbridge.evaluation.comparisons"),
-        settings=STUDY["comparisons"],
+        settings={
+            key: value
+            for key, value in STUDY["comparisons"].items()
+            if key != "verdict"
+        },
     script:
         "../scripts/compare.py"
 

@@ -1,8 +1,8 @@
-"""Paper: tables, figures and the report, each a query over cases.csv and the records.
+"""Paper: tables and figures, each a query over cases.csv and the records.
 
 Needs   evaluation/{cases.csv,comparisons.csv}, predictions, records and metrics of the runs, galleries of the generators,
         resources/published.tsv
-Makes   results/{study}/paper/tables/, paper/figures/{distributions,overlays,curves,gap,factors}.{png,pdf}, paper/report.html
+Makes   results/{study}/paper/tables/, paper/figures/{distributions,overlays,curves,gap,factors}.{png,pdf}
 """
 
 
@@ -173,46 +173,3 @@ rule draw_doses:
         code=code("draw_doses", "cmrbridge.paper.doses"),
     script:
         "../scripts/draw_doses.py"
-
-
-rule report:
-    input:
-        cases=f"{EVALUATION}/cases.csv",
-        comparisons=f"{EVALUATION}/comparisons.csv",
-        tables=f"{PAPER}/tables",
-        pictures=[picture["path"] for picture in pictures()],
-        records=every_training(f"{SEGMENTATION}/record.json")
-        + every_generator(f"{MASKS}/train/record.json")
-        + every_generator(f"{SYNTHESIS}/train/record.json")
-        + every_translation(f"{TRANSLATION}/train/record.json"),
-        duplicates=DUPLICATES,
-        validity=every_generator(f"{MASKS}/sample/validity.csv"),
-        fidelity=every_set(f"{FIDELITY}/fidelity.csv"),
-        audits=every_set(f"{PRIVACY}/audit.json"),
-        choices=every_translation(f"{TRANSLATION}/{{method}}/choice.json"),
-        shift=shift_tables("scores"),
-        subjects=expand(f"{INGEST}/subjects.csv", dataset=datasets_of(STUDY)),
-        splits=expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
-        template=f"{workflow.basedir}/src/cmrbridge/paper/report.html.j2",
-    output:
-        report=f"{PAPER}/report.html",
-    log:
-        f"{PAPER}/logs/report.txt",
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=4000,
-        runtime=20,
-    params:
-        code=code("report", "cmrbridge.paper.report"),
-        study=STUDY["study"],
-        config_text=lambda wildcards: published(),
-        reference=STUDY["comparisons"]["reference"],
-        notes=lambda wildcards: STUDY["notes"],
-        access=RUNS.groupby("arm")
-        .access.agg(lambda every: ", ".join(sorted(set(every))))
-        .to_dict(),
-        domains=domains_of(STUDY),
-        pictures=pictures(),
-    script:
-        "../scripts/report.py"

@@ -1,26 +1,19 @@
 from pathlib import Path
 
-from cmrbridge.paper.report import write_report
+from cmrbridge.paper.report import About, Files, write_report
 from cmrbridge.runtime.job import job
 
 with job(snakemake):
+    several = ("trainings", "journals", "records", "validity", "fidelity", "audits", "choices", "shift", "subjects")
     write_report(
-        study=snakemake.params.study,
-        config_text=snakemake.params.config_text,
-        reference=snakemake.params.reference,
-        notes=snakemake.params.notes,
-        access=snakemake.params.access,
-        cases=Path(snakemake.input.cases),
-        comparisons=Path(snakemake.input.comparisons),
-        figures=snakemake.params.pictures,
-        records=[Path(path) for path in snakemake.input.records],
-        duplicates=Path(snakemake.input.duplicates),
-        validity=[Path(path) for path in snakemake.input.validity],
-        fidelity=[Path(path) for path in snakemake.input.fidelity],
-        audits=[Path(path) for path in snakemake.input.audits],
-        choices=[Path(path) for path in snakemake.input.choices],
-        shift=[Path(path) for path in snakemake.input.shift],
-        subjects=[Path(path) for path in snakemake.input.subjects],
-        splits=dict(zip(snakemake.params.domains, map(Path, snakemake.input.splits))),
+        about=About(**snakemake.params.about, figures=snakemake.params.pictures),
+        files=Files(
+            cases=Path(snakemake.input.cases),
+            comparisons=Path(snakemake.input.comparisons),
+            duplicates=Path(snakemake.input.duplicates),
+            splits=dict(zip(snakemake.params.about["roles"], map(Path, snakemake.input.splits))),
+            **{name: [Path(path) for path in snakemake.input[name]] for name in several},
+        ),
         report=Path(snakemake.output.report),
+        claim=Path(snakemake.output.checklist),
     )

@@ -1,6 +1,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.paper.figures import draw_gap
 from cmrbridge.paper.findings import overall, sentence
-from cmrbridge.paper.report import write_report
+from cmrbridge.paper.report import About, Files, write_report
 from cmrbridge.paper.tables import read_comparisons, write_tables
 
 PUBLISHED = Path(__file__).parents[3] / "resources" / "published.tsv"
@@ -24,6 +25,7 @@ AUDIT = {
 
 
 def write(study: Path, pictures: dict) -> str:
+    train(study)
     draw_gap(cases=study / "cases.csv", png=study / "gap.png", pdf=study / "gap.pdf")
     validity = study / "validity.csv"
     validity.write_text("rule,samples,held_out,n_samples,n_held_out\nall,0.9,,50,0\n")
@@ -36,42 +38,98 @@ def write(study: Path, pictures: dict) -> str:
     audit.write_text(json.dumps(AUDIT))
     choice.write_text(json.dumps({"why": "no candidate helps"}))
     write_report(
-        study="demo",
-        config_text="arms: {a: <script>alert(1)</script>}",
-        reference="real",
-        notes=["A computed phantom."],
-        access={"real": "none", "oracle": "oracle"},
-        cases=study / "cases.csv",
-        comparisons=study / "comparisons.csv",
-        figures=[{"path": study / "gap.png", "title": "Gap", "caption": "What it shows"}],
-        records=sorted(study.glob("record-*.json")),
-        duplicates=study / "duplicates.csv",
-        validity=[validity],
-        fidelity=[fidelity],
-        audits=[audit],
-        choices=[choice],
-        shift=[],
-        subjects=[one["subjects"] for one in pictures["targets"].values()],
-        splits={"eclipse": study / "split.csv"},
+        about=About(
+            study="demo",
+            config_text="arms: {a: <script>alert(1)</script>}",
+            reference="real",
+            notes=["A computed phantom."],
+            access={"real": "none", "oracle": "oracle"},
+            trained_as={},
+            scenarios={"scanners": "aurora"},
+            roles={"dusk": ["target"], "eclipse": ["target"]},
+            readers={"dusk": "phantom", "eclipse": "phantom"},
+            conditions={"seeds": 3, "source_dice": 0.88},
+            facts={"size": 64, "spacing": 2.5, "split_seed": 0, "ensembles": "None"},
+            figures=[{"path": study / "gap.png", "title": "Gap", "caption": "What it shows"}],
+        ),
+        files=Files(
+            cases=study / "cases.csv",
+            comparisons=study / "comparisons.csv",
+            trainings=sorted(study.glob("trained/*.json")),
+            journals=sorted(study.glob("trained/*.jsonl")),
+            records=sorted(study.glob("record-*.json")),
+            duplicates=duplicates(study),
+            validity=[validity],
+            fidelity=[fidelity],
+            audits=[audit],
+            choices=[choice],
+            shift=[],
+            subjects=[described(one["subjects"]) for one in pictures["targets"].values()],
+            splits={name: all_tested(study, name) for name in pictures["targets"]},
+        ),
         report=study / "report.html",
+        claim=study / "checklist.md",
     )
     return (study / "report.html").read_text()
 
 
+def duplicates(study: Path) -> Path:
+    columns = ("kept_dataset", "kept_subject", "kept_phase", "dropped_dataset", "dropped_subject", "dropped_phase")
+    pd.DataFrame(columns=columns).to_csv(study / "duplicates.csv", index=False)
+    return study / "duplicates.csv"
+
+
+def described(subjects: Path) -> Path:
+    """The table of subjects with what a reader would say of each scan; each target is a data set of its own."""
+    frame = pd.read_csv(subjects, dtype=str, keep_default_na=False)
+    frame.assign(dataset=subjects.stem, centre="1", scanner="s", pathology="NOR").to_csv(subjects, index=False)
+    return subjects
+
+
+def all_tested(study: Path, target: str) -> Path:
+    """A split in which every subject of the target is tested."""
+    path = study / f"{target}-split.csv"
+    names = [f"{target[0]}{index:02}" for index in range(6)]
+    pd.DataFrame({"subject": names, "split": "test", "dataset": target}).to_csv(path, index=False)
+    return path
+
+
+def train(study: Path) -> None:
+    """Record and journal of one training per arm and seed; only that of arm synthetic and seed 1 still rises."""
+    (study / "trained").mkdir()
+    for arm, seed in product(("real", "classic", "synthetic", "oracle"), range(2)):
+        keys = {"scenario": "scanners", "arm": arm, "architecture": "unet2d", "seed": str(seed)}
+        settings = {"loop": {"steps": 100}, "batch": 16}
+        record = {"rule": "train_segmenter", "job": arm, "wildcards": keys, "params": {"settings": settings}}
+        record |= {"device": "cpu", "precision": "float32", "wall_seconds": 60, "peak_memory_mb": 9, "sessions": 1}
+        (study / "trained" / f"{arm}-{seed}.json").write_text(json.dumps(record))
+        last = 0.95 if (arm, seed) == ("synthetic", 1) else 0.9
+        lines = [{"step": 50, "total": 100, "loss": 0.5, "val_dice": 0.9}, {"step": 60, "total": 100, "loss": None}]
+        lines.append({"step": 100, "total": 100, "loss": 0.1, "val_dice": last})
+        (study / "trained" / f"{arm}-{seed}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
 def test_report_is_one_file_with_the_answer_on_top(study: Path, pictures: dict) -> None:
     text = write(study, pictures)
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)|https?://|@import|url\(""", text)
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)|https?://|@import|url\(""", text)
     assert "<script>" not in text
     compared = read_comparisons(study / "comparisons.csv")
     primary = next(compared[compared.primary].itertuples())
     assert sentence(primary, 2) in text.replace("&lt;", "<")
-    assert text.index("primary endpoint</span>") < text.index("<h2>The gap</h2>")
+    assert text.index("primary endpoint</span>") < text.index('<h2 id="gap">')
     for expected in (
         "A computed phantom.",
-        "3 min 21 s",
+        "11 min 21 s",
+        "scored 6 of 6 test subjects",
+        "<b>untested</b>",
+        "2 training runs an arm, 3 are needed; ",
+        "a validation curve was still rising",
+        "+5.0",
+        "synthetic, unet2d, seed 1: 1",
+        "of dusk and eclipse are simulated",
         "not declared",
         "abc1234",
-        "aurora (its own domain)",
+        "aurora (own domain, n = 6)",
         "2.5 (2.1 to 3)",
         "<b>Flagged.</b> 3 copies",
         "taken for copies: unknown of 50",

@@ -1,0 +1,99 @@
+"""What a study allows one to say of a claim «this arm is better than the baseline»: one rule, with its reasons."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+SUPPORTED, NOT_SUPPORTED, UNTESTED = "supported", "not supported", "untested"
+SIGNIFICANT = 0.05
+LATE = 0.8  # of the steps: the last fifth of a training begins here
+FLAT = 0.005  # Dice: half a point
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What must hold before a comparison can decide a claim. seeds: training runs of either arm, at least;
+    source_dice: mean Dice (0…1) on the source's own test subjects that either arm's networks must reach."""
+
+    seeds: int = 3
+    source_dice: float = 0.88
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One comparison as the rule sees it.
+
+    gain: difference arm − baseline, turned so that more is better; p: two-sided, corrected (NaN where no test could
+    be made); seeds: training runs of the arm that has fewer; source_dice: of the arm that has less, NaN where the
+    source was not tested; flattened: whether every training's validation curve had (None: not known).
+    """
+
+    gain: float
+    p: float
+    seeds: int
+    source_dice: float
+    flattened: bool | None
+
+
+class Judgement(NamedTuple):
+    """word: `SUPPORTED`, `NOT_SUPPORTED` or `UNTESTED`; why: in words."""
+
+    word: str
+    why: str
+
+
+def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
+    """Untested while a condition is not met; then supported where the gain is significant, else not supported.
+
+    An untested claim may hold or not: its networks were too few or too poor to tell.
+    """
+    unmet = unmet_conditions(evidence, conditions)
+    if unmet:
+        return Judgement(UNTESTED, "; ".join(unmet))
+    if evidence.p >= SIGNIFICANT:
+        return Judgement(NOT_SUPPORTED, f"the gain is no more than chance explains (p = {evidence.p:.3f})")
+    if evidence.gain <= 0:
+        return Judgement(NOT_SUPPORTED, f"the arm is significantly worse (p = {evidence.p:.3g})")
+    return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g})")
+
+
+def unmet_conditions(evidence: Evidence, conditions: Conditions) -> list[str]:
+    """Why the comparison cannot decide; empty where it can."""
+    unmet = []
+    if evidence.seeds < conditions.seeds:
+        unmet.append(f"{evidence.seeds} training runs an arm, {conditions.seeds} are needed")
+    if math.isnan(evidence.source_dice):
+        unmet.append("the networks were not tested on their own source")
+    elif evidence.source_dice < conditions.source_dice:
+        unmet.append(
+            f"Dice {evidence.source_dice:.3f} on the source's own test subjects, {conditions.source_dice:g} is needed"
+        )
+    if evidence.flattened is None:
+        unmet.append("no validation curve shows whether training had converged")
+    elif not evidence.flattened:
+        unmet.append("a validation curve was still rising when training ended")
+    if math.isnan(evidence.p):
+        unmet.append("too few subjects for a test")
+    return unmet
+
+
+def late_gain(curve: Sequence[tuple[int, float]], steps: int) -> float | None:
+    """How much the best validation Dice (0…1) rose in the last fifth of the training; 0 where it did not.
+
+    curve: (step, Dice) of each validation; steps: of the whole training. None where the curve has no value before
+    or none within the last fifth. The best so far is compared, not the last value, so that one bad validation
+    neither makes a gain nor hides one. A learning rate that falls to zero flattens every curve in the end: a flat one
+    says that this schedule was used up, not that a longer one would add nothing.
+    """
+    before = [dice for step, dice in curve if step <= LATE * steps]
+    late = [dice for step, dice in curve if step > LATE * steps]
+    return max(0.0, max(late) - max(before)) if before and late else None
+
+
+def flattened(gains: Sequence[float | None]) -> bool | None:
+    """Whether all trainings gained half a point at most in their last fifth; None where one is not known to have."""
+    known = [gain for gain in gains if gain is not None]
+    if any(gain > FLAT for gain in known):
+        return False
+    return True if known and len(known) == len(gains) else None

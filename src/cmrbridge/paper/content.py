@@ -1,0 +1,126 @@
+"""The report's smaller tables, and what its checklist is filled with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cmrbridge.evaluation.frames import MEAN
+from cmrbridge.paper import failures, records
+from cmrbridge.paper.render import Table, shared_apart, table
+from cmrbridge.paper.study import Study
+from cmrbridge.paper.style import METRIC_NAMES, in_order
+
+
+def gap_tables(dice: pd.DataFrame) -> list[tuple[str, Table]]:
+    """Per source and architecture, mean Dice ± SD over subjects: a row per arm, a column per domain, its own first."""
+    text = dice["mean"].map("{:.3f}".format) + " ± " + dice.sd.map("{:.3f}".format)
+    home = (dice.source == dice.target).map({True: "own domain, ", False: ""})
+    titled = dice.assign(text=text, head=dice.target + " (" + home + "n = " + dice.n.astype(str) + ")")
+    found = []
+    for (source, architecture), rows in titled.groupby(["source", "architecture"]):
+        heads = rows.assign(away=rows.target != source).sort_values(["away", "target"])["head"].unique()
+        wide = rows.pivot(index="arm", columns="head", values="text").reindex(in_order(rows.arm))[list(heads)]
+        found.append((f"Trained on {source}, {architecture}", table(wide.reset_index(names="Arm"))))
+    return found
+
+
+def arms_table(access: Mapping[str, str], seeds: Mapping[str, int]) -> Table:
+    rows = [(arm, access.get(arm, "not declared"), seeds[arm]) for arm in in_order(seeds)]
+    return table(pd.DataFrame(rows, columns=["Arm", "Access to the target", "Training runs"]))
+
+
+def datasets_table(paths: Sequence[Path]) -> Table:
+    """Per data set: subjects, cases, scanners' vendors, annotated structures, licence, the crop's largest loss."""
+    rows = []
+    for path in paths:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        lost = pd.to_numeric(frame.cut_off, errors="coerce").max()
+        rows.append(
+            {
+                "Data set": records.listed(frame.dataset),
+                "Subjects": frame.subject.nunique(),
+                "Cases": len(frame),
+                "Vendors": records.listed(frame.vendor),
+                "Annotated": records.listed(frame.annotated.str.split().explode().fillna("")),
+                "Licence": records.listed(frame.licence),
+                "Most of a label that the crop loses": "–" if pd.isna(lost) else f"{100 * lost:.1f} %",
+            }
+        )
+    return table(pd.DataFrame(rows))
+
+
+def fidelity_table(path: Path) -> Table:
+    """Each measure of generated pairs with its range, beside the same measure between real subjects."""
+    frame = pd.read_csv(path)
+    shown = {"What": frame["what"], "Measure": frame.measure}
+    for title in ("generated", "reference"):
+        ends = [frame[f"{title}_{end}"].map("{:.3g}".format) for end in ("low", "high")]
+        shown[title.capitalize()] = frame[title].map("{:.3g}".format) + " (" + ends[0] + " to " + ends[1] + ")"
+    shown |= {"Ratio": frame.ratio.map("{:.2f}".format).replace("nan", ""), "n": frame.n}
+    return table(pd.DataFrame(shown))
+
+
+def folders_of(path: Path) -> str:
+    """The folders that tell one table of generated masks from another."""
+    return " / ".join(path.parts[-4:-1])
+
+
+def means_and_structures(rows: pd.DataFrame, shown: Callable[[pd.DataFrame], pd.DataFrame]) -> tuple[Any, Any]:
+    """Two tables of one frame: the means over structures, and the single structures; each with what all its rows share
+    told once."""
+    means = rows.structure == MEAN
+    return shared_apart(shown(rows[means])), shared_apart(shown(rows[~means]))
+
+
+def checklist_facts(study: Study) -> dict[str, Any]:
+    """What the answers of `checklist.ITEMS` name: from the run, and from the config's own ``facts`` (spacing, size,
+    split_seed, ensembles)."""
+    cases, scans = study.cases, study.scans
+    targets = sorted(set(cases.target[cases.target != cases.source]))
+    subjects = cases.groupby("target").subject.nunique()
+    annotated = scans[scans.annotated != ""]
+    origin = records.provenance(study.records)
+    sentences = failures.failure_sentences(failures.missed(cases), study.records, study.trainings)
+    return {
+        **study.about.facts,
+        "endpoint": _endpoint(study.compared),
+        "datasets": records.listed(scans.dataset),
+        "licences": records.listed(scans.licence),
+        "copies": pd.read_csv(study.files.duplicates).dropped_subject.nunique(),
+        "domains": ", ".join(study.about.roles),
+        "annotated": records.listed(scans.annotated.str.split().explode().fillna("")),
+        "not_annotated": len(set(zip(scans.dataset, scans.subject)) - set(zip(annotated.dataset, annotated.subject))),
+        "test_subjects": ", ".join(f"{target} {count}" for target, count in subjects.items()),
+        "arms": ", ".join(in_order(cases.arm)),
+        "arm_count": cases.arm.nunique(),
+        "architectures": records.listed(cases.architecture),
+        "seeds": records.listed(cases.seed),
+        "seed_count": cases.seed.nunique(),
+        "schedule": "; ".join(sorted({_schedule(one.record) for one in study.trainings})),
+        "metrics": ", ".join(METRIC_NAMES[name] for name in METRIC_NAMES if name in set(cases.metric)),
+        "comparisons": len(study.compared),
+        "sources": records.listed(cases.source),
+        "targets": ", ".join(targets),
+        "target_count": len(targets),
+        "versions": ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
+        "commits": ", ".join(origin["commits"]),
+        "failures": " ".join(sentences[:1]) + " Worst cases and trainings in the report's section on failures.",
+    }
+
+
+def _endpoint(compared: pd.DataFrame) -> str:
+    rows = compared[compared.primary]
+    named = [
+        f"{METRIC_NAMES[one.metric]} of {one.arm} against {one.baseline} on {one.target}" for one in rows.itertuples()
+    ]
+    return "; ".join(named) or "none"
+
+
+def _schedule(record: records.Record) -> str:
+    """How long a segmenter was trained, whichever kind it is."""
+    settings = record["params"]["settings"]
+    if "epochs" in settings:
+        return f"{settings['epochs']} epochs of {settings['iterations']} batches (nnU-Net)"
+    return f"{settings['loop']['steps']} steps of {settings['batch']} labelled slices"
