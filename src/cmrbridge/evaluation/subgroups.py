@@ -28,10 +28,8 @@ def subgroups(cases: pd.DataFrame, subjects: Mapping[str, Path], baseline: str, 
     """
     differences = paired_differences(cases, baseline, metric)
     known = pd.concat([attributes(path).assign(target=target) for target, path in subjects.items()])
-    known = known.drop_duplicates(["target", "subject"])[["target", "subject", *BY]]
-    joined = differences.merge(known, on=["target", "subject"], how="left").replace(
-        {name: "" for name in BY}, "unknown"
-    )
+    known = known.drop_duplicates(["target", "subject"]).set_index(["target", "subject"])[list(BY)]
+    joined = differences.join(known.replace("", "unknown"), on=["target", "subject"])
     rows = [
         {"source": source, "architecture": architecture, "arm": arm, "grouping": grouping, "group": name}
         | paired_interval(one.difference)

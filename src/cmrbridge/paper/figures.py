@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, STRUCTURE_METRICS, per_subject, read_cases, summarise
-from cmrbridge.paper.style import INK, METRIC_NAMES, PAGE_MM, arm_colours, canvas, in_order, look, save
+from cmrbridge.paper.style import INK, METRIC_NAMES, PAGE_MM, arm_colours, canvas, in_order, look, save, save_notice
 
 ORDER = [MEAN, *STRUCTURES]
 LINE_MM = 2.9  # of one arm
@@ -33,7 +33,11 @@ def draw_distributions(*, cases: Path, pages: Mapping[str, tuple[Path, Path]]) -
     frame = frame[frame.metric.isin(STRUCTURE_METRICS)]
     colours = arm_colours(frame.arm)
     for target, (png, pdf) in pages.items():
-        _draw_page(frame[frame.target == target], colours, png, pdf)
+        page = frame[frame.target == target]
+        if page.empty:
+            save_notice(f"{target}: no scores", png, pdf)
+        else:
+            _draw_page(page, colours, png, pdf)
 
 
 def _draw_page(page: pd.DataFrame, colours: Mapping[str, str], png: Path, pdf: Path) -> None:
@@ -97,13 +101,13 @@ def draw_gap(*, cases: Path, png: Path, pdf: Path) -> None:
     matrix = summary.assign(row=names).pivot(index="row", columns="target", values="mean")
     matrix = matrix.reindex(index=list(dict.fromkeys(rows)), columns=[c for c in columns if c in set(summary.target)])
     with look():
-        figure = canvas(min(PAGE_MM, 50 + 12 * matrix.shape[1]), 22 + 4.5 * matrix.shape[0])
+        figure = canvas(min(PAGE_MM, 50 + 12 * matrix.shape[1]), 34 + 4.5 * matrix.shape[0])
         axes = figure.subplots()
         sns.heatmap(matrix, annot=True, fmt=".3f", cmap="cividis", linewidths=1, ax=axes, cbar_kws={"label": "Dice"})
         axes.set(xlabel="tested on (n subjects)", ylabel="trained on · arm")
-        axes.set_xticklabels([f"{target} ({counts[target]})" for target in matrix.columns])
+        texts = [f"{target} ({counts[target]})" for target in matrix.columns]
+        axes.set_xticklabels(texts, rotation=30, ha="right", rotation_mode="anchor")
         axes.tick_params(axis="y", rotation=0)
-        axes.tick_params(axis="x", rotation=30)
         save(figure, png, pdf)
 
 

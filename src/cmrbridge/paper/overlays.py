@@ -68,7 +68,7 @@ def _draw_page(
             _draw_case(axes[:count], chosen, scores, predictions, subjects)
         handles = [Line2D([], [], color=colour, linewidth=2, label=name) for name, colour in HEX.items()]
         figure.legend(handles=handles, loc="outside upper center", ncol=len(handles))
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
         save(figure, png, pdf)
 
 

@@ -69,7 +69,7 @@ def draw_shift(*, scores: Sequence[Path], confusion: Sequence[Path], png: Path, 
     with look():
         heights = [14 + 5 * len(lines), max(1, 48 * rows)]
         figure = canvas(PAGE_MM, sum(heights))
-        above, below = figure.subfigures(2, 1, height_ratios=heights)
+        (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
         _accuracies(above.subplots(), told, lines)
         grid = below.subplots(max(1, rows), PER_ROW, squeeze=False)
         for axes in grid.flat[len(matrices) :]:

@@ -86,13 +86,13 @@ def look() -> Iterator[None]:
 
 def canvas(width_mm: float, height_mm: float) -> Figure:
     """An empty figure that is printed so wide and high; what is drawn on it makes room for its own labels."""
-    return plt.figure(figsize=(width_mm / 25.4, height_mm / 25.4), layout="constrained")
+    return plt.figure(figsize=(width_mm / 25.4, height_mm / 25.4), dpi=PNG_DPI, layout="constrained")
 
 
 def save(figure: Figure, png: Path, pdf: Path) -> None:
     """Both files at the figure's own size, without the date and the program's name, so that equal figures are equal
     bytes."""
-    figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None})
+    figure.savefig(png, metadata={"Software": None})
     figure.savefig(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
     plt.close(figure)
 

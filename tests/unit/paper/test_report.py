@@ -51,7 +51,7 @@ def write(study: Path, pictures: dict) -> str:
         audits=[audit],
         choices=[choice],
         shift=[],
-        subjects=[one["subjects"] for one in pictures["targets"].values()],
+        subjects=list(pictures["subjects"].values()),
         splits={"eclipse": study / "split.csv"},
         report=study / "report.html",
     )
