@@ -70,10 +70,11 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
     assert compared.primary.sum() == 1
     page = (results / "paper" / "report.html").read_text()
-    # five figures, the data, masks, four of the pairs, four of translation, the shift
-    assert page.count("data:image/webp;base64,") == 16
+    # five figures, three for each of three targets, the data, masks, four of the pairs, four of translation, the shift
+    assert page.count("data:image/webp;base64,") == 25
     assert "http://" not in page.replace("http://www.w3.org", "")
-    for name in ("gap", "distributions", "overlays", "factors", "curves"):
+    pages = [f"{name}/eclipse" for name in ("distributions", "agreement", "overlays")]
+    for name in ("gap", "forest", "ranks", "factors", "curves", *pages):
         assert (results / "paper" / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     for name in ("Do they copy patients?", "Generated pairs beside real ones", "How images are translated: "):
         assert name in page
@@ -139,7 +140,8 @@ def test_a_changed_constant_reruns_exactly_its_dependants(edited: Path) -> None:
     changed = source.read_text().replace("95", "90")
     assert changed != source.read_text()
     source.write_text(changed)
-    paper = {"tables", "draw_gap", "draw_distributions", "draw_overlays", "draw_factors", "report", "model_card"}
+    figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors"}
+    paper = {"tables", "report", "model_card", *(f"draw_{name}" for name in figures)}
     assert planned(edited) == {"evaluate", "gather", "compare", "measure_factors", "track", *paper}
 
 

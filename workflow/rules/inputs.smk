@@ -7,7 +7,15 @@ Makes   functions; no rule
 FIGURES = f"{PAPER}/figures"
 SHOWN = RUNS.iloc[
     0
-]  # overlays show one scenario, architecture and seed: the first of the study
+]  # overlays and agreement show one scenario, architecture and seed: the first of the study
+AGREEMENT_ARMS = [
+    arm
+    for arm in dict.fromkeys(
+        STUDY["comparisons"][key] for key in ("reference", "baseline", "primary_arm")
+    )
+    if arm in STUDY["run"]["arms"]
+]
+REMEDIES = [arm for arm in STUDY["run"]["arms"] if arm != "oracle"]
 
 DOSE_CAPTIONS = {
     "doses": "What generated pairs add to the baseline on all targets, in points of Dice, with 95 % intervals: by how many there are, from how many real subjects, and how good they are.",
@@ -26,7 +34,7 @@ SETS = [
     (
         f"{FIDELITY}/fidelity.png",
         "Fidelity",
-        "The generated pairs beside halves of the real subjects, at the same n; mask fidelity: Dice of the frozen segmenter on generated and on held-out real images.",
+        "The generated pairs beside halves of the real subjects, at n slices each: medians with 2.5 to 97.5 % ranges; mask fidelity: Dice of the frozen segmenter on generated and on held-out real images.",
     ),
     (
         f"{FIDELITY}/shapes.png",
@@ -40,11 +48,18 @@ SETS = [
     ),
 ]
 CAPTIONS = {
-    "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested.",
-    "distributions": "Every metric by arm and target: one dot per test subject (mean over phases and seeds).",
-    "overlays": "Best, median and worst case of each target by the baseline arm's Dice, first seed: the reference and every arm.",
-    "factors": "What each attribute's levels add to the Dice of slices, the others held (a mixed model with the subject as random effect); levels that the scans do not tell apart are named.",
-    "curves": "Training loss and validation Dice (the source's own validation subjects) by arm and seed.",
+    "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested; in brackets the number of test subjects.",
+    "forest": "Each arm minus the baseline on the test subjects of each target, vendor and pathology (n beside the names): mean over subjects with the 95 % interval of the paired t-test. Filled: the interval leaves out 0. An arrow goes on beyond the axis. Exploratory: not corrected for the number of groups.",
+    "factors": "What each attribute's levels add to the Dice of slices, in points with 95 % intervals, the others held (a mixed model with the subject as random effect; n subjects); levels that the scans do not tell apart are named.",
+    "curves": "Training loss and validation Dice (the source's own validation subjects) by arm and seed; n training runs.",
+}
+RANKS_CAPTION = {
+    "ranks": "Mean rank of each arm over n test subjects, 1 is best, with Friedman's test; bars are half of Nemenyi's critical difference (CD, 5 % over all pairs) to either side. Two arms differ where their bars do not overlap; filled dots differ from the baseline (grey band). The oracle is left out.",
+}
+PAGES = {  # a picture per target
+    "distributions": "Every metric by arm and structure: one dot per test subject (mean over phases and seeds; n above), quartiles, whiskers of 1.5 interquartile ranges. Distances in mm.",
+    "agreement": "Left: predicted minus reference against the mean of both, one mark per test subject (mean over seeds), with the bias, the 95 % limits of agreement (in brackets) and their 95 % confidence intervals as bands. Right: prediction against reference, Pearson's r and Lin's concordance (CCC). Volumes in mL, ejection fraction in %, n below.",
+    "overlays": "The best, median and worst of all cases by the baseline arm's mean Dice over structures, first seed: image, reference and every arm, with the Dice of the whole case, on the slice of the largest reference area.",
 }
 
 
@@ -293,9 +308,27 @@ def translation_galleries():
     ]
 
 
+def target_pages():
+    """The figures that have a picture per target."""
+    tested = {"distributions": TESTED}
+    return [
+        {
+            "path": f"{FIGURES}/{name}/{domain}.png",
+            "title": f"{name.capitalize()}: {domain}",
+            "caption": caption,
+        }
+        for name, caption in PAGES.items()
+        for domain in tested.get(name, SHOWN.tested)
+    ]
+
+
 def pictures():
-    """Every picture of the report in its order."""
-    drawn = CAPTIONS | (DOSE_CAPTIONS if DOSES else {})
+    """Every picture of the report in its order. Two arms are compared by the forest plot; ranks begin at three."""
+    drawn = (
+        CAPTIONS
+        | (RANKS_CAPTION if len(REMEDIES) > 2 else {})
+        | (DOSE_CAPTIONS if DOSES else {})
+    )
     return (
         [
             {
@@ -305,6 +338,7 @@ def pictures():
             }
             for name, caption in drawn.items()
         ]
+        + target_pages()
         + ([SHIFT_PICTURE] if shift_tables("scores") else [])
         + galleries()
     )

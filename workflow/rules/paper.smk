@@ -2,7 +2,8 @@
 
 Needs   evaluation/{cases.csv,comparisons.csv}, predictions, records and metrics of the runs, galleries of the generators,
         resources/published.tsv
-Makes   results/{study}/paper/tables/, paper/figures/{distributions,overlays,curves,gap,factors}.{png,pdf}
+Makes   results/{study}/paper/tables/, paper/figures/{curves,gap,factors}.{png,pdf}, figures/{forest,ranks}.{png,pdf,csv},
+        figures/{distributions,overlays,agreement}/{domain}.{png,pdf}, figures/agreement.csv
 """
 
 
@@ -52,11 +53,11 @@ rule draw_distributions:
         cases=f"{EVALUATION}/cases.csv",
     output:
         png=report(
-            f"{FIGURES}/distributions.png",
+            expand(f"{FIGURES}/distributions/{{domain}}.png", domain=TESTED),
             category="Results",
             caption="../report/distributions.rst",
         ),
-        pdf=f"{FIGURES}/distributions.pdf",
+        pdf=expand(f"{FIGURES}/distributions/{{domain}}.pdf", domain=TESTED),
     log:
         f"{PAPER}/logs/distributions.txt",
     conda:
@@ -66,6 +67,7 @@ rule draw_distributions:
         runtime=10,
     params:
         code=code("draw_distributions", "cmrbridge.paper.figures"),
+        targets=TESTED,
     script:
         "../scripts/draw_distributions.py"
 
@@ -80,11 +82,11 @@ rule draw_overlays:
         ),
     output:
         png=report(
-            f"{FIGURES}/overlays.png",
+            expand(f"{FIGURES}/overlays/{{domain}}.png", domain=SHOWN.tested),
             category="Results",
             caption="../report/overlays.rst",
         ),
-        pdf=f"{FIGURES}/overlays.pdf",
+        pdf=expand(f"{FIGURES}/overlays/{{domain}}.pdf", domain=SHOWN.tested),
     log:
         f"{PAPER}/logs/overlays.txt",
     conda:
@@ -101,9 +103,89 @@ rule draw_overlays:
         },
         baseline=STUDY["comparisons"]["baseline"],
         arms=STUDY["run"]["arms"],
-        domains=SHOWN.tested,
+        targets=SHOWN.tested,
     script:
         "../scripts/draw_overlays.py"
+
+
+rule draw_agreement:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+    output:
+        png=report(
+            expand(f"{FIGURES}/agreement/{{domain}}.png", domain=SHOWN.tested),
+            category="Results",
+            caption="../report/agreement.rst",
+        ),
+        pdf=expand(f"{FIGURES}/agreement/{{domain}}.pdf", domain=SHOWN.tested),
+        table=f"{FIGURES}/agreement.csv",
+    log:
+        f"{PAPER}/logs/agreement.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_agreement", "cmrbridge.paper.agreement"),
+        shown={"source": SHOWN.source, "architecture": SHOWN.architecture},
+        arms=AGREEMENT_ARMS,
+        targets=SHOWN.tested,
+    script:
+        "../scripts/draw_agreement.py"
+
+
+rule draw_forest:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+        subjects=expand(
+            f"{INGEST}/subjects.csv",
+            dataset=[dataset_of(domain) for domain in TESTED],
+        ),
+    output:
+        png=report(
+            f"{FIGURES}/forest.png", category="Results", caption="../report/forest.rst"
+        ),
+        pdf=f"{FIGURES}/forest.pdf",
+        table=f"{FIGURES}/forest.csv",
+    log:
+        f"{PAPER}/logs/forest.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_forest", "cmrbridge.paper.forest"),
+        baseline=STUDY["comparisons"]["baseline"],
+        metric=STUDY["comparisons"]["primary_metric"],
+        targets=TESTED,
+    script:
+        "../scripts/draw_forest.py"
+
+
+rule draw_ranks:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+    output:
+        png=report(
+            f"{FIGURES}/ranks.png", category="Results", caption="../report/ranks.rst"
+        ),
+        pdf=f"{FIGURES}/ranks.pdf",
+        table=f"{FIGURES}/ranks.csv",
+    log:
+        f"{PAPER}/logs/ranks.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code("draw_ranks", "cmrbridge.paper.ranks"),
+        baseline=STUDY["comparisons"]["baseline"],
+        metric=STUDY["comparisons"]["primary_metric"],
+    script:
+        "../scripts/draw_ranks.py"
 
 
 rule draw_curves:

@@ -6,6 +6,7 @@ from cmrbridge.runtime.job import job
 with job(snakemake):
     draw_distributions(
         cases=Path(snakemake.input.cases),
-        png=Path(snakemake.output.png),
-        pdf=Path(snakemake.output.pdf),
+        pages=dict(
+            zip(snakemake.params.targets, zip(map(Path, snakemake.output.png), map(Path, snakemake.output.pdf)))
+        ),
     )

@@ -9,10 +9,8 @@ with job(snakemake):
         run=snakemake.params.shown,
         baseline=snakemake.params.baseline,
         predictions=dict(zip(snakemake.params.arms, map(Path, snakemake.input.predictions))),
-        targets={
-            domain: {"subjects": Path(subjects)}
-            for domain, subjects in zip(snakemake.params.domains, snakemake.input.subjects)
-        },
-        png=Path(snakemake.output.png),
-        pdf=Path(snakemake.output.pdf),
+        subjects=dict(zip(snakemake.params.targets, map(Path, snakemake.input.subjects))),
+        pages=dict(
+            zip(snakemake.params.targets, zip(map(Path, snakemake.output.png), map(Path, snakemake.output.pdf)))
+        ),
     )

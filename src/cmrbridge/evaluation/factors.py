@@ -72,7 +72,7 @@ def observations(settings: FactorSettings, cases: Path, subjects: Mapping[str, P
         raise InputError(f"{cases}: no {settings.metric} by level of arm {settings.baseline!r}; run that arm")
     keys = ["source", "target", "arm", "architecture", "subject", "phase", "structure", "region"]
     means = frame.groupby(keys, as_index=False).value.mean()
-    tables = [_attributes(path).assign(target=target) for target, path in subjects.items()]
+    tables = [attributes(path).assign(target=target) for target, path in subjects.items()]
     known = pd.concat(tables, ignore_index=True)
     joined = means.merge(known, on=["target", "subject", "phase"], how="left", validate="many_to_one", indicator=True)
     lost = joined[joined._merge == "left_only"]
@@ -82,7 +82,8 @@ def observations(settings: FactorSettings, cases: Path, subjects: Mapping[str, P
     return joined.assign(group=joined.dataset + " " + joined.subject).rename(columns={"region": "level"})
 
 
-def _attributes(path: Path) -> pd.DataFrame:
+def attributes(path: Path) -> pd.DataFrame:
+    """Of a subjects.csv: data set, subject, phase, and every attribute; a word that is not known is ""."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     numbers = {name: pd.to_numeric(frame[column], errors="coerce") for name, column in OF_SPACING.items()}
     return frame[["dataset", "subject", "phase", *OF_SUBJECT]].assign(**numbers)

@@ -14,7 +14,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, read_cases, with_mean_structure
 from cmrbridge.paper.records import Record, duration, listed, read_record
 from cmrbridge.paper.scans import read_scans
-from cmrbridge.paper.tables import markdown
+from cmrbridge.paper.tables import pipe_table
 
 COLUMNS = {("dice", MEAN): "Dice", ("dice", "LV"): "LV", ("dice", "MYO"): "MYO", ("dice", "RV"): "RV"}
 DISTANCE = ("hd95", MEAN)
@@ -117,7 +117,7 @@ def _training(identity: Identity, people: pd.DataFrame) -> str:
         for domain, rows in own.groupby("domain")
     ]
     return (
-        markdown(pd.DataFrame(rows))
+        pipe_table(pd.DataFrame(rows))
         + "\nWho may use the weights, and for what, depends on these licences too: ask before you pass them on."
     )
 
@@ -135,7 +135,7 @@ def _metrics(identity: Identity, scored: pd.DataFrame, people: pd.DataFrame) -> 
     ]
     return (
         "Mean ± standard deviation over n test subjects, each the mean over its phases, of this one network:\n\n"
-        + markdown(pd.DataFrame(rows))
+        + pipe_table(pd.DataFrame(rows))
         + "\n"
         + _between_seeds(scored)
     )

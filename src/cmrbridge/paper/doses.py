@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
@@ -11,7 +10,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.evaluation.dependence import strata
 from cmrbridge.evaluation.doses import ALL_TARGETS, CORRELATIONS, read_doses
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER
-from cmrbridge.paper.style import METRIC_NAMES, OTHER_COLOURS, look, save
+from cmrbridge.paper.style import COLUMN_MM, INK, METRIC_NAMES, OTHER_COLOURS, PAGE_MM, SMALL, canvas, look, save
 
 PANELS = {
     "ratio": "synthetic slices per real slice",
@@ -39,35 +38,43 @@ def draw_doses(*, doses: Path, correlations: Path, png: Path, pdf: Path) -> None
             f"{doses}: neither ratio, subjects nor quality takes two values; give the study more arms or sources"
         )
     with look():
-        figure, row = plt.subplots(1, len(shown), figsize=(3.5 * len(shown), 3.6), sharey=True, squeeze=False)
+        named = max(len(sets) for sets in shown.values())
+        figure = canvas(COLUMN_MM if len(shown) == 1 else PAGE_MM, 70 + (6 * named if named > 1 else 0))
+        row = figure.subplots(1, len(shown), sharey=True, squeeze=False)
         for axes, (variable, sets) in zip(row[0], shown.items()):
             _panel(axes, variable, _captioned(sets, found[found.variable == variable]))
         row[0][0].set_ylabel(_gain_label(points))
-        figure.suptitle(_sizes(points), fontsize=9)
-        figure.tight_layout()
+        figure.suptitle(_sizes(points))
         for axes in row[0]:
             _legend(axes)
         save(figure, png, pdf)
 
 
 def _panel(axes: Axes, variable: str, sets: list[tuple[str, pd.DataFrame]]) -> None:
-    axes.axhline(0, color="#222222", linewidth=1)
+    axes.axhline(0, color=INK, linewidth=0.8)
     quality = variable == "images_frechet"
     for index, (caption, group) in enumerate(sets):
         colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         gain, low, high = (_scale(group) * group[name] for name in ("gain", "gain_low", "gain_high"))
         x = group[variable] * (1 if quality else APART ** (index - (len(sets) - 1) / 2))
-        axes.vlines(x, low, high, color=colour, linewidth=1.4)
+        axes.vlines(x, low, high, color=colour, linewidth=1.1)
         axes.plot(
-            x, gain, marker, color=colour, markersize=5, linestyle="" if quality else "-", linewidth=0.8, label=caption
+            x,
+            gain,
+            marker,
+            color=colour,
+            markersize=3.5,
+            linestyle="" if quality else "-",
+            linewidth=0.8,
+            label=caption,
         )
         for place, height, step in zip(x, gain, group.step) if quality else ():
             text = "end" if pd.isna(step) else f"{int(step)}"
-            axes.annotate(text, (place, height), (4, 3), textcoords="offset points", fontsize=7)
+            axes.annotate(text, (place, height), (4, 3), textcoords="offset points", fontsize=6)
     axes.set_xscale("log")
     _ticks(axes, pd.concat([group[variable] for _, group in sets]), quality)
     axes.set_xlabel(PANELS[variable])
-    axes.set_title(sets[0][0] if len(sets) == 1 else f"{len(sets)} sets of points, named below", fontsize=8)
+    axes.set_title(sets[0][0] if len(sets) == 1 else f"{len(sets)} sets of points, named below", fontsize=SMALL)
 
 
 def _ticks(axes: Axes, values: pd.Series, round_numbers: bool) -> None:
@@ -95,10 +102,10 @@ def _captioned(sets: list[tuple[str, pd.DataFrame]], rows: pd.DataFrame) -> list
 
 
 def _legend(axes: Axes) -> None:
-    """Below the panel, of whatever height: after the layout, which would take it from the panel."""
+    """Below the panel, which makes room for it."""
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) > 1:
-        axes.legend(handles, labels, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+        axes.legend(handles, labels, fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.25))
 
 
 def _scale(points: pd.DataFrame) -> int:

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.factors import COLUMNS
-from cmrbridge.paper.style import look, save
+from cmrbridge.paper.style import INK, PAGE_MM, canvas, look, save
 
 POINTS = 100  # of Dice
-ROW = 0.19  # inches
+LINE_MM = 3.4
 
 
 def draw_factors(*, factors: Path, png: Path, pdf: Path) -> None:
@@ -23,8 +22,9 @@ def draw_factors(*, factors: Path, png: Path, pdf: Path) -> None:
     table = _read(factors)
     lines = [line for rows in _attributes(table) for line in _lines(rows)]
     with look():
-        figure, axes = plt.subplots(figsize=(5.2, 0.8 + ROW * len(lines)))
-        axes.axvline(0, color="#222222", linewidth=1)
+        figure = canvas(PAGE_MM, 14 + LINE_MM * len(lines))
+        axes = figure.subplots()
+        axes.axvline(0, color=INK, linewidth=0.8)
         for place, (_, row) in enumerate(lines):
             _draw(axes, place, row)
         axes.set_yticks(range(len(lines)), [text for text, _ in lines])
@@ -78,5 +78,5 @@ def _draw(axes: Axes, place: int, row: pd.Series | None) -> None:
     if row is None:
         return
     colour = "#0072B2" if row.ci_low > 0 or row.ci_high < 0 else "#999999"  # does the interval leave 0 out?
-    axes.hlines(place, POINTS * row.ci_low, POINTS * row.ci_high, color=colour, linewidth=1.4)
-    axes.plot(POINTS * row.effect, place, "o", color=colour, markersize=4)
+    axes.hlines(place, POINTS * row.ci_low, POINTS * row.ci_high, color=colour, linewidth=1.1)
+    axes.plot(POINTS * row.effect, place, "o", color=colour, markersize=3.2)

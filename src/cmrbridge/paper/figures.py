@@ -5,86 +5,116 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, STRUCTURE_METRICS, per_subject, read_cases, summarise
-from cmrbridge.paper.style import METRIC_NAMES, arm_colours, in_order, look, save
+from cmrbridge.paper.style import INK, METRIC_NAMES, PAGE_MM, arm_colours, canvas, in_order, look, save, save_notice
 
 ORDER = [MEAN, *STRUCTURES]
-BOX_WIDTH = 0.8  # of one structure's group of arms, in units of the axis
+LINE_MM = 2.9  # of one arm
+PER_LEGEND_LINE = 8
 GOLDEN = 0.618034
 
 
-def draw_distributions(*, cases: Path, png: Path, pdf: Path) -> None:
-    """Box and one dot per subject: metric (rows) on each target (columns), per structure and arm."""
+def draw_distributions(*, cases: Path, pages: Mapping[str, tuple[Path, Path]]) -> None:
+    """Per target a page (png, pdf): box and one dot per subject, a panel per metric (rows) and structure (columns).
+
+    Lines are arms, with source and architecture where a target has several; a subject is its mean over phases and
+    seeds.
+    """
     frame = per_subject(read_cases(cases).query("region == 'whole'"))
     frame = frame[frame.metric.isin(STRUCTURE_METRICS)]
     colours = arm_colours(frame.arm)
-    metrics = [metric for metric in STRUCTURE_METRICS if metric in set(frame.metric)]
-    panels = [panel for _, panel in frame.groupby(["architecture", "source", "target"])]
-    width = max(3.2, 1.0 + 0.16 * len(colours) * len(ORDER))
+    for target, (png, pdf) in pages.items():
+        page = frame[frame.target == target]
+        if page.empty:
+            save_notice(f"{target}: no scores", png, pdf)
+        else:
+            _draw_page(page, colours, png, pdf)
+
+
+def _draw_page(page: pd.DataFrame, colours: Mapping[str, str], png: Path, pdf: Path) -> None:
+    metrics = [metric for metric in STRUCTURE_METRICS if metric in set(page.metric)]
+    structures = [structure for structure in ORDER if structure in set(page.structure)]
+    names = _names(page)
+    lines = list(dict.fromkeys(names.sort_values(key=lambda own: _rank(page).loc[own.index])))
     with look():
-        figure, grid = plt.subplots(
-            len(metrics), len(panels), figsize=(width * len(panels), 2.5 * len(metrics)), sharey="row", squeeze=False
-        )
+        figure = canvas(PAGE_MM, 8 + len(metrics) * (8 + LINE_MM * len(lines)))
+        grid = figure.subplots(len(metrics), len(structures), sharex="row", sharey=True, squeeze=False)
         for row, metric in zip(grid, metrics):
-            for axes, panel in zip(row, panels):
-                _boxes(axes, panel[panel.metric == metric], colours)
-            row[0].set_ylabel(METRIC_NAMES[metric])
-        for axes, panel in zip(grid[0], panels):
-            axes.set_title(f"{_where(panel.iloc[0], frame)} (n = {panel.subject.nunique()} subjects)")
-        _legend(figure, colours)
-        figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+            for axes, structure in zip(row, structures):
+                panel = page[(page.metric == metric) & (page.structure == structure)]
+                _boxes(axes, panel.assign(line=names.loc[panel.index]), lines, colours)
+                axes.set_xlabel(METRIC_NAMES[metric])
+        for axes, structure in zip(grid[0], structures):
+            axes.set_title(f"{structure} (n = {page[page.structure == structure].subject.nunique()} subjects)")
+        grid[0][0].set_yticks(range(len(lines)), lines)
+        grid[0][0].set_ylim(len(lines) - 0.5, -0.5)
+        figure.suptitle(f"tested on {page.target.iloc[0]}")
         save(figure, png, pdf)
 
 
-def _boxes(axes: Axes, scores: pd.DataFrame, colours: Mapping[str, str]) -> None:
-    order = [structure for structure in ORDER if structure in set(scores.structure)]
-    look_of_box: dict[str, Any] = {"showfliers": False, "linewidth": 0.8, "boxprops": {"alpha": 0.45}, "legend": False}
-    sns.boxplot(
-        scores, x="structure", y="value", hue="arm", order=order, hue_order=list(colours), palette=dict(colours),
-        width=BOX_WIDTH, gap=0.15, ax=axes, **look_of_box,
-    )  # fmt: skip
-    slot = BOX_WIDTH / len(colours)
-    for (structure, arm), values in scores.groupby(["structure", "arm"]).value:
-        centre = order.index(structure) + (list(colours).index(arm) - (len(colours) - 1) / 2) * slot
-        spread = ((np.arange(len(values)) * GOLDEN) % 1 - 0.5) * slot * 0.5  # even, and the same every time
-        axes.scatter(centre + spread, values, s=5, color=colours[arm], linewidth=0, zorder=3)
-    axes.set(xlabel="", ylabel="")
+def _names(rows: pd.DataFrame) -> pd.Series:
+    """What was trained: the arm, and source and architecture where there are several."""
+    names = rows.arm
+    for column in ("architecture", "source"):
+        if rows[column].nunique() > 1:
+            names = rows[column] + " · " + names
+    return names
+
+
+def _rank(rows: pd.DataFrame) -> pd.Series:
+    """A whole number per row that sorts by source, architecture and the arms' own order."""
+    place = {arm: index for index, arm in enumerate(in_order(rows.arm))}
+    return rows.assign(place=rows.arm.map(place)).groupby(["source", "architecture", "place"]).ngroup()
+
+
+def _boxes(axes: Axes, scores: pd.DataFrame, lines: Sequence[str], colours: Mapping[str, str]) -> None:
+    for line, own in scores.groupby("line"):
+        place, colour = lines.index(str(line)), colours[own.arm.iloc[0]]
+        axes.boxplot(
+            own.value, positions=[place], orientation="horizontal", widths=0.7, showfliers=False, patch_artist=True,
+            manage_ticks=False, boxprops={"facecolor": colour, "alpha": 0.4, "linewidth": 0.4},
+            medianprops={"color": INK, "linewidth": 0.9}, whiskerprops={"linewidth": 0.5}, capprops={"linewidth": 0.5},
+        )  # fmt: skip
+        spread = ((np.arange(len(own)) * GOLDEN) % 1 - 0.5) * 0.4  # even, and the same every time
+        axes.scatter(own.value, place + spread, s=2, color=colour, linewidth=0, zorder=3)
+    axes.grid(False, axis="y")
 
 
 def draw_gap(*, cases: Path, png: Path, pdf: Path) -> None:
     """Mean Dice over structures as a matrix: what was trained (source and arm) against where it was tested."""
     summary = summarise(read_cases(cases).query("metric == 'dice' and region == 'whole'"))
     summary = summary[summary.structure == MEAN]
-    several = summary.architecture.nunique() > 1
-    names = summary.source + " · " + summary.arm + (" · " + summary.architecture if several else "")
-    rank = {arm: index for index, arm in enumerate(in_order(summary.arm))}
-    rows = names[summary.assign(rank=summary.arm.map(rank)).sort_values(["source", "architecture", "rank"]).index]
+    names = summary.source + " · " + _names(summary.assign(source=""))
+    rows = names[_rank(summary).sort_values(kind="stable").index]
     sources = sorted(set(summary.source))
     columns = sources + sorted(set(summary.target) - set(sources))
+    counts = summary.groupby("target").n.max()
     matrix = summary.assign(row=names).pivot(index="row", columns="target", values="mean")
     matrix = matrix.reindex(index=list(dict.fromkeys(rows)), columns=[c for c in columns if c in set(summary.target)])
     with look():
-        figure, axes = plt.subplots(figsize=(2.6 + 0.9 * matrix.shape[1], 1.2 + 0.36 * matrix.shape[0]))
+        figure = canvas(min(PAGE_MM, 50 + 12 * matrix.shape[1]), 34 + 4.5 * matrix.shape[0])
+        axes = figure.subplots()
         sns.heatmap(matrix, annot=True, fmt=".3f", cmap="cividis", linewidths=1, ax=axes, cbar_kws={"label": "Dice"})
-        axes.set(xlabel="tested on", ylabel="trained on · arm")
+        axes.set(xlabel="tested on (n subjects)", ylabel="trained on · arm")
+        texts = [f"{target} ({counts[target]})" for target in matrix.columns]
+        axes.set_xticklabels(texts, rotation=30, ha="right", rotation_mode="anchor")
         axes.tick_params(axis="y", rotation=0)
-        axes.tick_params(axis="x", rotation=30)
         save(figure, png, pdf)
 
 
 def draw_curves(*, runs: Sequence[Mapping[str, Any]], png: Path, pdf: Path) -> None:
     """Loss and validation Dice by step; one line per run, coloured by arm, dashed differently by seed.
 
-    runs: {"arm", "seed", "path" (metrics.jsonl)} and any further keys, each combination of which has its own column.
+    runs: {"arm", "seed", "path" (metrics.jsonl)} and any further keys, each combination of which has its own row.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for run in runs:
@@ -93,18 +123,14 @@ def draw_curves(*, runs: Sequence[Mapping[str, Any]], png: Path, pdf: Path) -> N
     colours = arm_colours(run["arm"] for run in runs)
     panels = {"loss": "training loss", "val_dice": "validation Dice"}
     with look():
-        figure, grid = plt.subplots(
-            len(panels), len(groups), figsize=(max(6.0, 4.0 * len(groups)), 5.0), sharex="col", squeeze=False
-        )
-        for column, (title, members) in zip(grid.T, groups.items()):
-            for axes, name in zip(column, panels):
+        figure = canvas(PAGE_MM, 12 + 58 * len(groups))
+        grid = figure.subplots(len(groups), len(panels), sharex="row", squeeze=False)
+        for row, (title, members) in zip(grid, groups.items()):
+            for axes, (name, label) in zip(row, panels.items()):
                 _lines(axes, members, name, colours)
-            column[0].set_title(title)
-            column[-1].set_xlabel("step")
-        for row, label in zip(grid, panels.values()):
-            row[0].set_ylabel(label)
+                axes.set(xlabel="step", ylabel=label)
+            row[0].set_title(f"{title} (n = {len(members)} training runs)")
         _legend(figure, colours)
-        figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
         save(figure, png, pdf)
 
 
@@ -115,7 +141,7 @@ def _lines(axes: Axes, runs: Sequence[Mapping[str, Any]], name: str, colours: Ma
         points = [(line["step"], line[name]) for line in read_metrics(Path(run["path"])) if line.get(name) is not None]
         steps, values = zip(*points) if points else ((), ())
         dash = dashes[seeds.index(int(run["seed"])) % len(dashes)]
-        axes.plot(steps, values, dash, color=colours[run["arm"]], linewidth=1, alpha=0.85)
+        axes.plot(steps, values, dash, color=colours[run["arm"]], linewidth=0.8, alpha=0.85)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -128,12 +154,6 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         ) from error
 
 
-def _where(row: pd.Series, frame: pd.DataFrame) -> str:
-    """Source → target, and the architecture where a study has several."""
-    extra = f", {row.architecture}" if frame.architecture.nunique() > 1 else ""
-    return f"{row.source} → {row.target}{extra}"
-
-
-def _legend(figure: plt.Figure, colours: Mapping[str, str]) -> None:
-    handles = [Line2D([], [], color=colour, linewidth=4, label=arm) for arm, colour in colours.items()]
-    figure.legend(handles=handles, loc="upper center", ncol=len(handles))
+def _legend(figure: Figure, colours: Mapping[str, str]) -> None:
+    handles = [Line2D([], [], color=colour, linewidth=3, label=arm) for arm, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside upper center", ncol=min(PER_LEGEND_LINE, len(handles)))

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +12,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.evaluation.fidelity import COLUMNS
 from cmrbridge.evaluation.halves import real_slices
 from cmrbridge.evaluation.shapes import DESCRIPTORS, describe
-from cmrbridge.paper.style import look, save
+from cmrbridge.paper.style import PAGE_MM, canvas, look, save
 
 GENERATED, REAL = "#E69F00", "#0072B2"  # Okabe & Ito 2008
 BINS = 16
@@ -44,7 +43,8 @@ def draw_shapes(*, training: Path, synthetic: Path, png: Path, pdf: Path) -> Non
     ours, theirs = describe(drawn, real.pixel), describe(real.labels[real.held_out], real.pixel)
     rows = -(-len(DESCRIPTORS) // PER_ROW)
     with look():
-        figure, grid = plt.subplots(rows, PER_ROW, figsize=(2.1 * PER_ROW, 1.9 * rows), squeeze=False)
+        figure = canvas(PAGE_MM, 8 + 36 * rows)
+        grid = figure.subplots(rows, PER_ROW, squeeze=False)
         for axes in grid.flat[len(DESCRIPTORS) :]:
             axes.set_axis_off()
         for axes, (name, unit) in zip(grid.flat, DESCRIPTORS.items()):
@@ -56,8 +56,7 @@ def draw_shapes(*, training: Path, synthetic: Path, png: Path, pdf: Path) -> Non
             f"held-out real (n = {len(theirs)} slices of {subjects} subjects)": REAL,
         }
         handles = [Line2D([], [], color=colour, linewidth=3, label=label) for label, colour in names.items()]
-        figure.legend(handles=handles, loc="upper center", ncol=2)
-        figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+        figure.legend(handles=handles, loc="outside upper center", ncol=2)
         save(figure, png, pdf)
 
 
@@ -66,7 +65,7 @@ def _histograms(axes: Axes, ours: np.ndarray, theirs: np.ndarray) -> None:
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     ours, theirs = (np.clip(values, edges[0], edges[-1]) for values in (ours, theirs))
     axes.hist(ours, bins=edges.tolist(), density=True, color=GENERATED, alpha=0.6)
-    axes.hist(theirs, bins=edges.tolist(), density=True, color=REAL, histtype="step", linewidth=1.4)
+    axes.hist(theirs, bins=edges.tolist(), density=True, color=REAL, histtype="step", linewidth=1.1)
 
 
 def draw_fidelity(*, fidelity: Path, png: Path, pdf: Path) -> None:
@@ -78,8 +77,8 @@ def draw_fidelity(*, fidelity: Path, png: Path, pdf: Path) -> None:
     groups = [group for _, group in frame.groupby("what", sort=False)]
     columns = max(len(group) for group in groups)
     with look():
-        size = (1.6 * columns, 1.9 * len(groups))
-        figure, grid = plt.subplots(len(groups), columns, figsize=size, squeeze=False)
+        figure = canvas(PAGE_MM, 8 + 30 * len(groups))
+        grid = figure.subplots(len(groups), columns, squeeze=False)
         for line, group in zip(grid, groups):
             for axes in line[len(group) :]:
                 axes.set_axis_off()
@@ -88,18 +87,19 @@ def draw_fidelity(*, fidelity: Path, png: Path, pdf: Path) -> None:
             line[0].set_ylabel(group.what.iloc[0])
         names = {"generated": GENERATED, "real reference": REAL}
         handles = [Line2D([], [], color=colour, marker="o", label=label) for label, colour in names.items()]
-        figure.legend(handles=handles, loc="upper center", ncol=2)
-        figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+        figure.legend(handles=handles, loc="outside upper center", ncol=2)
         save(figure, png, pdf)
 
 
 def _pair(axes: Axes, row: pd.Series) -> None:
     for place, (name, colour) in enumerate((("generated", GENERATED), ("reference", REAL))):
         low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
-        axes.plot([place, place], [low, high], color=colour, linewidth=1.4)
-        axes.plot(place, getattr(row, name), "o", color=colour, markersize=5)
+        axes.plot([place, place], [low, high], color=colour, linewidth=1.1)
+        axes.plot(place, getattr(row, name), "o", color=colour, markersize=3.5)
     ratio = "" if pd.isna(row.ratio) else f"\n× {row.ratio:.2f}"
-    axes.set(title=MEASURE_NAMES.get(row.measure, row.measure) + ratio, xticks=[], xlim=(-0.6, 1.6))
+    axes.set(xticks=[], xlim=(-0.6, 1.6))
+    axes.set_title(MEASURE_NAMES.get(row.measure, row.measure) + ratio, fontsize=6)
+    axes.set_xlabel(f"n = {row.n} slices", fontsize=6)
 
 
 def read_fidelity(path: Path) -> pd.DataFrame:

@@ -1,10 +1,9 @@
 """Contours on images: the best, the median and the worst case of each target, chosen by rule."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,16 +14,16 @@ from cmrbridge.core.pictures import COLOURS
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, read_cases, with_mean_structure
 from cmrbridge.evaluation.volumes import Mask, read_prediction, read_reference, read_volume, spacing_of
-from cmrbridge.paper.style import look, save
+from cmrbridge.paper.style import PAGE_MM, canvas, look, save
 
-MARGIN_MM = 25
-SIDE = 2.0  # inches of one picture
+MARGIN_MM = 12
+PER_LINE = 10  # pictures side by side on a page
 DRAWN = ("RV", "MYO", "LV")  # the LV last: its outline is also the inner one of the myocardium
 HEX = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in COLOURS.items()}
 
 
 class Chosen(NamedTuple):
-    """One row of the figure."""
+    """One case of a page."""
 
     target: str
     rank: str
@@ -38,26 +37,38 @@ def draw_overlays(
     run: Mapping[str, Any],
     baseline: str,
     predictions: Mapping[str, Path],
-    targets: Mapping[str, Mapping[str, Path | str]],
-    png: Path,
-    pdf: Path,
+    subjects: Mapping[str, Path],
+    pages: Mapping[str, tuple[Path, Path]],
 ) -> None:
-    """Rows: per target the case (subject × phase) of best, median and worst mean Dice of the baseline arm.
+    """Per target a page (png, pdf): the case (subject × phase) of best, median and worst mean Dice of the baseline arm.
 
-    Columns: the reference, then each arm of ``predictions`` (arm → folder of {target}/{subject}_{phase}.nii.gz).
-    run: the source, architecture and seed that are shown. The slice is the one with the largest reference area.
-    targets: domain → {"subjects": subjects.csv of its data set}.
+    Each shows the image, the reference, and each arm of ``predictions`` (arm → folder of
+    {target}/{subject}_{phase}.nii.gz) with the Dice of the whole case. run: the source, architecture and seed that are
+    shown. The slice is the one with the largest reference area, cut to the heart with a margin of `MARGIN_MM`.
+    subjects: target → subjects.csv of its data set.
     """
     scores = _scores(read_cases(cases), run)
-    rows = [chosen for target in targets for chosen in choose(scores, baseline, target)]
+    for target, (png, pdf) in pages.items():
+        _draw_page(choose(scores, baseline, target), scores, predictions, subjects[target], png, pdf)
+
+
+def _draw_page(
+    rows: Sequence[Chosen], scores: pd.DataFrame, predictions: Mapping[str, Path], subjects: Path, png: Path, pdf: Path
+) -> None:
+    count = 2 + len(predictions)
+    lines = -(-count // PER_LINE)
+    columns = -(-count // lines)
+    side = min(45.0, PAGE_MM / columns - 1)  # mm of one picture
     with look():
-        size = (SIDE * (1 + len(predictions)), SIDE * len(rows))
-        figure, grid = plt.subplots(len(rows), 1 + len(predictions), figsize=size, squeeze=False)
+        figure = canvas(PAGE_MM, 10 + (side + 7) * lines * len(rows))
+        grid = figure.subplots(lines * len(rows), columns, squeeze=False).reshape(len(rows), -1)
         for axes, chosen in zip(grid, rows):
-            _draw_row(axes, chosen, scores, predictions, targets[chosen.target]["subjects"])
+            for one in axes[count:]:
+                one.set_axis_off()
+            _draw_case(axes[:count], chosen, scores, predictions, subjects)
         handles = [Line2D([], [], color=colour, linewidth=2, label=name) for name, colour in HEX.items()]
-        figure.legend(handles=handles, loc="upper center", ncol=len(handles))
-        figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+        figure.legend(handles=handles, loc="outside upper center", ncol=len(handles))
+        figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
         save(figure, png, pdf)
 
 
@@ -81,12 +92,8 @@ def choose(scores: pd.DataFrame, baseline: str, target: str) -> list[Chosen]:
     return [Chosen(target, rank, row.subject, row.phase) for rank, row in rows.items()]
 
 
-def _draw_row(
-    axes: NDArray[Any],
-    chosen: Chosen,
-    scores: pd.DataFrame,
-    predictions: Mapping[str, Path],
-    subjects: Path | str,
+def _draw_case(
+    axes: NDArray[Any], chosen: Chosen, scores: pd.DataFrame, predictions: Mapping[str, Path], subjects: Path
 ) -> None:
     table = pd.read_csv(subjects, dtype=str, keep_default_na=False)
     row = table[(table.subject == chosen.subject) & (table.phase == chosen.phase)].iloc[0].to_dict()
@@ -95,34 +102,42 @@ def _draw_row(
     index = int(heart.sum(axis=(0, 1)).argmax())
     view = (*_window(heart[..., index], spacing), index)
     image, aspect = read_volume(Path(row["image"]), row["image_frame"])[view], spacing[1] / spacing[0]
-    _draw(axes[0], image, {name: mask[view] for name, mask in reference.items()}, aspect)
-    axes[0].set(title="reference", ylabel=f"{chosen.target}: {chosen.rank}\n{chosen.subject} {chosen.phase}")
-    for one, (arm, folder) in zip(axes[1:], predictions.items()):
+    shown = {"image": {}, "reference": reference}
+    for arm, folder in predictions.items():
         found = read_prediction(folder / chosen.target / f"{chosen.subject}_{chosen.phase}.nii.gz", reference)
-        _draw(one, image, {name: mask[view] for name, mask in found.items()}, aspect)
-        keys = {"arm": arm, "target": chosen.target, "subject": chosen.subject, "phase": chosen.phase}
-        score = scores[(scores[list(keys)] == pd.Series(keys)).all(axis=1)].value
-        one.set_title(f"{arm}, Dice {score.iloc[0]:.3f}" if len(score) else arm)
+        shown[_title(arm, chosen, scores)] = found
+    for one, (title, masks) in zip(axes, shown.items(), strict=True):
+        _draw(one, image, {name: mask[view] for name, mask in masks.items()}, aspect)
+        one.set_title(title, fontsize=6, pad=1.5)
+    axes[0].set_ylabel(f"{chosen.rank}\n{chosen.subject} {chosen.phase}", fontsize=6, labelpad=1)
+
+
+def _title(arm: str, chosen: Chosen, scores: pd.DataFrame) -> str:
+    """The arm and its Dice on this case."""
+    keys = {"arm": arm, "target": chosen.target, "subject": chosen.subject, "phase": chosen.phase}
+    own = scores[(scores[list(keys)] == pd.Series(keys)).all(axis=1)].value
+    return f"{arm}\n{own.iloc[0]:.3f}" if len(own) else arm
 
 
 def _window(heart: Mask, spacing: tuple[float, float, float]) -> tuple[slice, slice]:
-    """The heart's rectangle in a slice (x, y), wider by MARGIN_MM on each side."""
-    sides = []
-    for axis, step in enumerate(spacing[:2]):
-        inside = np.flatnonzero(heart.any(axis=1 - axis))
-        margin = round(MARGIN_MM / step)
-        sides.append(slice(max(0, inside[0] - margin), inside[-1] + margin + 1) if len(inside) else slice(None))
-    return sides[0], sides[1]
+    """The square about the heart in a slice (x, y), wider by MARGIN_MM on each side, as far as the image goes."""
+    places = np.argwhere(heart) * spacing[:2]
+    if not len(places):
+        return slice(None), slice(None)
+    low, high = places.min(axis=0), places.max(axis=0)
+    half = (high - low).max() / 2 + MARGIN_MM
+    ends = np.rint(((low + high) / 2 + [[-half], [half]]) / spacing[:2]).astype(int).clip(0)
+    return slice(ends[0, 0], ends[1, 0] + 1), slice(ends[0, 1], ends[1, 1] + 1)
 
 
 def _draw(axes: Axes, image: NDArray[np.float32], masks: Mapping[str, Mask], aspect: float) -> None:
     """A slice (x, y) in grey with the outline of each structure; y runs down."""
     low, high = np.percentile(image, [0.5, 99.5])
-    axes.imshow(image.T, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), aspect=aspect)
+    axes.imshow(image.T, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), aspect=aspect, interpolation="nearest")
     for structure in sorted(masks, key=DRAWN.index):
         mask = masks[structure].T
         if mask.any() and not mask.all():
-            axes.contour(mask, levels=[0.5], colors=[HEX[structure]], linewidths=1.2)
+            axes.contour(mask, levels=[0.5], colors=[HEX[structure]], linewidths=0.8)
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     for spine in axes.spines.values():

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from cmrbridge.errors import InputError
-from cmrbridge.paper.style import look, save
+from cmrbridge.paper.style import PAGE_MM, SMALL, canvas, look, save
 
 READ = ["task", "source", "architecture", "arm", "look", "shown"]  # what was read, by whomever
 COLOURS = {"probe": "#0072B2", "domain": "#D55E00", "pathology": "#009E73"}  # Okabe & Ito 2008
@@ -68,9 +67,9 @@ def draw_shift(*, scores: Sequence[Path], confusion: Sequence[Path], png: Path, 
     rows = -(-len(matrices) // PER_ROW)
     lines = told[READ].drop_duplicates()
     with look():
-        height = 0.8 + 0.3 * len(lines)
-        figure = plt.figure(figsize=(9, height + 2.4 * rows), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=[height, max(0.1, 2.4 * rows)])
+        heights = [14 + 5 * len(lines), max(1, 48 * rows)]
+        figure = canvas(PAGE_MM, sum(heights))
+        (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
         _accuracies(above.subplots(), told, lines)
         grid = below.subplots(max(1, rows), PER_ROW, squeeze=False)
         for axes in grid.flat[len(matrices) :]:
@@ -86,9 +85,10 @@ def _accuracies(axes: Axes, told: pd.DataFrame, lines: pd.DataFrame) -> None:
         axes.plot([own.chance.iloc[0]] * 2, [place - 0.4, place + 0.4], "k--", linewidth=1)
         for offset, row in enumerate(own.itertuples()):
             height = place + 0.15 * (offset - (len(own) - 1) / 2)
-            axes.plot([row.accuracy_low, row.accuracy_high], [height, height], color=COLOURS[row.task], linewidth=1.2)
-            axes.plot(row.accuracy, height, "o", color=COLOURS[row.task], markersize=4)
-    names = [f"{line.task}: {_name(line)}" for line in lines.itertuples()]
+            axes.plot([row.accuracy_low, row.accuracy_high], [height, height], color=COLOURS[row.task], linewidth=1)
+            axes.plot(row.accuracy, height, "o", color=COLOURS[row.task], markersize=3.2)
+    counts = told.groupby(READ, sort=False).subjects.max()
+    names = [f"{line.task}: {_name(line)} (n = {counts[tuple(line[1:])]})" for line in lines.itertuples()]
     axes.set(yticks=range(len(lines)), yticklabels=names, xlim=(0, 1.02), xlabel="accuracy, held out by subject")
     axes.invert_yaxis()
 
@@ -101,8 +101,8 @@ def _matrix(axes: Axes, matrix: pd.DataFrame) -> None:
     for row, line in enumerate(shares.to_numpy()):
         for column, share in enumerate(line):
             ink = "white" if share > 0.6 else "black"
-            axes.text(column, row, f"{share:.2f}".lstrip("0"), ha="center", va="center", fontsize=7, color=ink)
+            axes.text(column, row, f"{share:.2f}".lstrip("0"), ha="center", va="center", fontsize=6, color=ink)
     axes.grid(visible=False)
-    axes.set_title(f"{first.task}: {first.arm or first['look']}\n{first.reader}", fontsize=8)
-    axes.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=7)
-    axes.set_yticks(range(len(order)), order, fontsize=7)
+    axes.set_title(f"{first.task}: {first.arm or first['look']}\n{first.reader}", fontsize=SMALL)
+    axes.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=6)
+    axes.set_yticks(range(len(order)), order, fontsize=6)

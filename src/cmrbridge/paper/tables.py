@@ -147,6 +147,10 @@ def _write(folder: Path, name: str, full: pd.DataFrame, shown: pd.DataFrame, cap
 
 def markdown(frame: pd.DataFrame, caption: str) -> str:
     """The caption and a pipe table."""
+    return f"{caption}\n\n{pipe_table(frame)}"
+
+
+def pipe_table(frame: pd.DataFrame) -> str:
+    """Markdown's table of a frame."""
     lines = [list(frame.columns), ["---"] * frame.shape[1], *frame.astype(str).values.tolist()]
-    table = "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
-    return f"{caption}\n\n{table}"
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)

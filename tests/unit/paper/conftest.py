@@ -1,4 +1,5 @@
-"""A small finished study: scores of four arms on the source and two targets, volumes, journals and records."""
+"""A small finished study: scores of four arms on the source and two targets, volumes, journals and records. And what
+is asked of every figure that a test here draws: it fits a journal's page."""
 
 import json
 from itertools import product
@@ -8,6 +9,8 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 
@@ -15,6 +18,26 @@ GAIN = {"real": 0.0, "classic": 0.06, "synthetic": 0.075, "oracle": 0.1}
 LOSS = {"aurora": 0.0, "dusk": 0.12, "eclipse": 0.2}
 SUBJECTS = 6
 SPACING = (1.5, 1.5, 8.0)
+
+
+@pytest.fixture(autouse=True)
+def fits_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 180 mm wide, nothing cut off at the edge, no type below 6 points, in every file that is saved."""
+    save_file = Figure.savefig
+
+    def measured(figure: Figure, path: Path, **options) -> None:
+        save_file(figure, path, **options)  # lays the figure out
+        assert "bbox_inches" not in options, "the page would not be the figure"
+        width, height = figure.get_size_inches()
+        assert width <= 180 / 25.4
+        if path.suffix == ".pdf":  # the png of the same figure was looked at
+            return
+        box = figure.get_tightbbox()
+        over = 25.4 * max(-box.x0, -box.y0, box.x1 - width, box.y1 - height)
+        assert over < 0.5, f"{over:.1f} mm cut off"
+        assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 6
+
+    monkeypatch.setattr(Figure, "savefig", measured)
 
 
 def scores() -> pd.DataFrame:
@@ -48,7 +71,7 @@ def save(path: Path, voxels: np.ndarray) -> None:
 
 @pytest.fixture
 def pictures(study: Path) -> dict:
-    """targets and predictions as draw_overlays takes them; file codes are canonical + 10."""
+    """subjects and predictions as draw_overlays takes them; file codes are canonical + 10."""
     noise = np.random.default_rng(1)
     targets = {}
     for target in ("dusk", "eclipse"):
@@ -65,15 +88,16 @@ def pictures(study: Path) -> dict:
                 save(study / arm / target / f"{subject}_{phase}.nii.gz", heart(8 + change))
             rows.append(
                 {"dataset": "phantom", "subject": subject, "phase": phase, "vendor": "computed",
+                 "centre": "", "scanner": "", "field_strength_t": "", "pathology": "DCM" if index % 2 else "",
                  "licence": "Apache-2.0", "annotated": "LV MYO RV", "cut_off": 0.01,
                  "codes": "LV=11 MYO=12 RV=13", "image_frame": "", "label_frame": "", **files}
                 | dict(zip(("spacing_x", "spacing_y", "spacing_z"), SPACING))
             )  # fmt: skip
         table = study / f"{target}.csv"
         pd.DataFrame(rows).to_csv(table, index=False)
-        targets[target] = {"subjects": table}
+        targets[target] = table
     return {
-        "targets": targets,
+        "subjects": targets,
         "predictions": {arm: study / arm for arm in ("classic", "synthetic")},
     }
 

@@ -1,12 +1,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cmrbridge.errors import InputError
 from cmrbridge.paper.figures import draw_curves, draw_distributions, draw_gap
-from cmrbridge.paper.overlays import choose, draw_overlays
+from cmrbridge.paper.forest import draw_forest
+from cmrbridge.paper.overlays import _window, choose, draw_overlays
+from cmrbridge.paper.ranks import draw_ranks
 from cmrbridge.paper.style import arm_colours, in_order
 
 
@@ -16,12 +19,16 @@ def runs(study: Path) -> list[dict[str, Any]]:
     return [{"scenario": "s", "arm": arm, "seed": seed, "path": path} for (arm, seed), path in zip(names, paths)]
 
 
-@pytest.mark.parametrize("figure", ["distributions", "gap", "curves"])
-def test_figures_are_drawn_twice_to_equal_bytes(study: Path, figure: str) -> None:
+@pytest.mark.parametrize("figure", ["gap", "curves", "forest", "ranks"])
+def test_figures_are_drawn_twice_to_equal_bytes(study: Path, pictures: dict, figure: str) -> None:
+    cases = study / "cases.csv"
+    against = {"baseline": "classic", "metric": "dice", "table": study / "table.csv"}
+    home = {"aurora": pictures["subjects"]["dusk"]}
     draw, source = {
-        "distributions": (draw_distributions, {"cases": study / "cases.csv"}),
-        "gap": (draw_gap, {"cases": study / "cases.csv"}),
+        "gap": (draw_gap, {"cases": cases}),
         "curves": (draw_curves, {"runs": runs(study)}),
+        "forest": (draw_forest, {"cases": cases, "subjects": pictures["subjects"] | home, **against}),
+        "ranks": (draw_ranks, {"cases": cases, **against}),
     }[figure]
     files = [[study / f"{name}.{suffix}" for suffix in ("png", "pdf")] for name in ("one", "two")]
     for png, pdf in files:
@@ -30,11 +37,50 @@ def test_figures_are_drawn_twice_to_equal_bytes(study: Path, figure: str) -> Non
     assert files[0][1].read_bytes() == files[1][1].read_bytes()
 
 
-def test_overlays_are_drawn(study: Path, pictures: dict) -> None:
-    files = {"png": study / "overlays.png", "pdf": study / "overlays.pdf"}
+@pytest.mark.parametrize("figure", ["distributions", "overlays"])
+def test_a_page_per_target_is_drawn_twice_to_equal_bytes(study: Path, pictures: dict, figure: str) -> None:
     run = {"source": "aurora", "architecture": "unet2d", "seed": 0}
-    draw_overlays(cases=study / "cases.csv", run=run, baseline="classic", **pictures, **files)
-    assert all(path.stat().st_size > 10_000 for path in files.values())
+    draw, source = {
+        "distributions": (draw_distributions, {}),
+        "overlays": (draw_overlays, {"run": run, "baseline": "classic", **pictures}),
+    }[figure]
+    files = {name: (study / f"{name}.png", study / f"{name}.pdf") for name in ("dusk", "eclipse")}
+    first = {}
+    for _ in range(2):
+        draw(**source, cases=study / "cases.csv", pages=files)
+        bytes_now = {path: path.read_bytes() for pair in files.values() for path in pair}
+        assert first in ({}, bytes_now)
+        first = bytes_now
+    assert first[files["dusk"][0]] != first[files["eclipse"][0]]
+
+
+def test_eighteen_arms_fit_the_page(study: Path) -> None:
+    frame = pd.read_csv(study / "cases.csv")
+    frame = frame[frame.target == "dusk"]
+    arms = [frame[frame.arm == "synthetic"].assign(arm=f"long_name_{index:02}") for index in range(14)]
+    pd.concat([frame, *arms]).to_csv(study / "cases.csv", index=False)
+    files = {"png": study / "wide.png", "pdf": study / "wide.pdf"}
+    draw_distributions(cases=study / "cases.csv", pages={"dusk": tuple(files.values())})
+    draw_ranks(cases=study / "cases.csv", baseline="classic", metric="dice", table=study / "t.csv", **files)
+    draw_gap(cases=study / "cases.csv", **files)
+
+
+def test_two_arms_are_not_ranked_and_the_page_says_so(study: Path) -> None:
+    frame = pd.read_csv(study / "cases.csv")
+    frame[frame.arm.isin(["classic", "real", "oracle"])].to_csv(study / "cases.csv", index=False)
+    table = study / "ranks.csv"
+    draw_ranks(
+        cases=study / "cases.csv", baseline="classic", metric="dice", table=table,
+        png=study / "r.png", pdf=study / "r.pdf",
+    )  # fmt: skip
+    assert pd.read_csv(table).empty
+
+
+def test_the_crop_is_a_square_in_mm_around_the_heart() -> None:
+    heart = np.zeros((100, 100), bool)
+    heart[40:61, 30:41] = True  # x 40 to 60, y 30 to 40; at 2 × 4 mm: 80 to 120 mm, 120 to 160 mm
+    assert _window(heart, (2.0, 4.0, 8.0)) == (slice(34, 67), slice(27, 44))  # centre ± (20 + 12) mm
+    assert _window(heart & False, (2.0, 4.0, 8.0)) == (slice(None), slice(None))
 
 
 def test_best_median_and_worst_are_the_baselines() -> None:

@@ -1,0 +1,100 @@
+"""Bland–Altman plots and correlation of ejection fraction and volumes, a page per target."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cmrbridge.evaluation.frames import read_cases, write_frame
+from cmrbridge.evaluation.method_comparison import CHAMBERS, QUANTITIES, Agreement, agreement, agreements, measured
+from cmrbridge.paper.style import INK, PAGE_MM, SMALL, arm_colours, canvas, look, save, save_notice
+
+ROW_MM = 34
+MARKERS = "os^"  # beside the colour, so that arms are told apart in grey too
+UNITS = {"EF": ("%", "points"), "EDV": ("mL", "mL"), "ESV": ("mL", "mL")}  # of the quantity, of its error
+
+
+def draw_agreement(
+    *,
+    cases: Path,
+    run: Mapping[str, str],
+    arms: Sequence[str],
+    table: Path,
+    pages: Mapping[str, tuple[Path, Path]],
+) -> None:
+    """Per target a page of png and pdf, and ``table`` (csv): `Agreement` of every arm on every target.
+
+    A page has a row per chamber and quantity; left a Bland–Altman plot of each of ``arms`` (three at most): difference
+    against mean, bias and 95 % limits with their intervals; right the predictions against the reference. The unit is
+    the subject, its mean over seeds. run: the source and architecture that are shown.
+    """
+    pairs = measured(read_cases(cases))
+    write_frame(table, agreements(pairs).round(6))
+    shown = pairs[(pairs.source == run["source"]) & (pairs.architecture == run["architecture"])]
+    shown = shown[shown.arm.isin(list(arms))]
+    colours = arm_colours(pairs.arm)
+    for target, (png, pdf) in pages.items():
+        page = shown[shown.target == target]
+        if page.empty:
+            save_notice(f"{target}: no reference volume of a left or right ventricle", png, pdf)
+        else:
+            _draw_page(page, [arm for arm in arms if arm in set(page.arm)], colours, png, pdf)
+
+
+def _draw_page(page: pd.DataFrame, arms: Sequence[str], colours: Mapping[str, str], png: Path, pdf: Path) -> None:
+    rows = [(chamber, quantity) for chamber in CHAMBERS for quantity in QUANTITIES]
+    rows = [row for row in rows if ((page.structure == row[0]) & (page.quantity == row[1])).any()]
+    with look():
+        figure = canvas(PAGE_MM, 8 + ROW_MM * len(rows))
+        grid = figure.subplots(len(rows), len(arms) + 1, squeeze=False, sharey=False)
+        for line, (chamber, quantity) in zip(grid, rows):
+            points = page[(page.structure == chamber) & (page.quantity == quantity)]
+            by_arm = {arm: points[points.arm == arm] for arm in arms}
+            for axes, (arm, one) in zip(line, by_arm.items()):
+                _bland_altman(axes, one, colours[arm], MARKERS[arms.index(arm)], UNITS[quantity])
+                axes.sharey(line[0])
+            line[0].set_ylabel(f"{chamber} {quantity}: predicted –\nreference ({UNITS[quantity][1]})")
+            _scatter(line[-1], by_arm, colours, f"{chamber} {quantity}", UNITS[quantity][0])
+        for axes, arm in zip(grid[0], arms):
+            axes.set_title(f"{arm}\n{axes.get_title()}", fontsize=SMALL)
+        first = page.iloc[0]
+        count = page.subject.nunique()
+        figure.suptitle(f"{first.source} → {first.target}: n = {count} subjects")
+        save(figure, png, pdf)
+
+
+def _bland_altman(axes: Axes, points: pd.DataFrame, colour: str, marker: str, units: tuple[str, str]) -> None:
+    found = agreement(points.predicted, points.reference)
+    differences, means = points.predicted - points.reference, (points.predicted + points.reference) / 2
+    axes.axhline(0, color=INK, linewidth=0.6)
+    for name, dash in (("bias", "-"), ("lower", "--"), ("upper", "--")):
+        low, high = getattr(found, f"{name}_low"), getattr(found, f"{name}_high")
+        axes.axhspan(low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.axhline(getattr(found, name), color=colour, linestyle=dash, linewidth=0.9)
+    axes.scatter(means, differences, s=7, marker=marker, color=colour, edgecolor="white", linewidth=0.2, zorder=3)
+    axes.set_title(_limits(found), fontsize=SMALL)
+    axes.set_xlabel(f"mean of the two ({units[0]}), n = {found.n}", fontsize=SMALL)
+
+
+def _limits(found: Agreement) -> str:
+    return f"{found.bias:+.1f} ({found.lower:+.1f} to {found.upper:+.1f})"
+
+
+def _scatter(axes: Axes, by_arm: Mapping[str, pd.DataFrame], colours: Mapping[str, str], what: str, unit: str) -> None:
+    values = np.concatenate([one[["predicted", "reference"]].to_numpy().ravel() for one in by_arm.values()])
+    room = 0.05 * max(float(np.ptp(values)), 1.0)
+    ends = (float(values.min()) - room, float(values.max()) + room)
+    axes.plot(ends, ends, color=INK, linewidth=0.6)
+    for marker, (arm, one) in zip(MARKERS, by_arm.items()):
+        found = agreement(one.predicted, one.reference)
+        label = f"{arm}: r {found.pearson:.2f}, CCC {found.concordance:.2f}"
+        axes.plot(one.reference, one.predicted, marker, color=colours[arm], markersize=2.6, mew=0, alpha=0.8,
+                  label=label)  # fmt: skip
+    axes.set(xlim=ends, ylim=ends)
+    axes.set_xlabel(f"{what}, reference ({unit})", fontsize=SMALL)
+    axes.set_ylabel(f"predicted ({unit})", fontsize=SMALL)
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=6, handletextpad=0.1, borderpad=0, labelspacing=0.1
+    )
