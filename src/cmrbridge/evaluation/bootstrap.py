@@ -27,8 +27,8 @@ def hierarchical_bootstrap(arm: Floats, baseline: Floats, replicates: int, seed:
 
     Each replicate draws one set of subjects for both arms (they are the same people) and, apart, runs of each arm.
     Two or three runs say little about their spread, and drawn anew they seem to vary too little: by themselves the
-    percentiles of such replicates are too narrow. They give the shape; its width is the standard error of `mixed_slope`,
-    and each replicate is divided by √(χ²/df), which makes of a normal shape Student's.
+    percentiles of such replicates are too narrow. They give the shape; its width is the standard error of
+    `mixed_slope`, and each replicate is divided by √(χ²/df), which makes of a normal shape Student's.
     """
     reference = mixed_slope(arm, baseline)
     if math.isnan(reference.p):

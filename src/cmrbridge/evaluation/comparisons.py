@@ -30,8 +30,8 @@ class ComparisonSettings:
     reference: the plain arm at which the gap to the oracle starts.
     primary_*: the endpoint, fixed before the study ran: this metric's mean over structures, of this arm on this target
     (each arm, each target where it is "").
-    margins: metric → the smallest difference that matters, in its unit: for «no worse than» and for the sizes of designs.
-    replicates, seed: of the bootstrap.
+    margins: metric → the smallest difference that matters, in its unit: what «no worse than» allows, and what needed
+    subjects and runs are counted for. replicates, seed: of the bootstrap.
     """
 
     baseline: str
@@ -111,7 +111,7 @@ def _effect_size(ours: pd.Series, theirs: pd.Series) -> dict[str, float]:
 def _across_runs(
     arm: pd.DataFrame, baseline: pd.DataFrame, settings: ComparisonSettings, metric: str
 ) -> dict[str, float]:
-    """arm, baseline: a row per training run, a column per subject. seed_sd: between the runs' means; NaN for one run."""
+    """arm, baseline: a row per training run, a column per subject. seed_sd: of the arm's runs; NaN for one run."""
     scores = (arm.to_numpy(float), baseline.to_numpy(float))
     found = contrast(*scores, metric, settings.margins, settings.replicates, settings.seed)
     return found | {"seed_sd": arm.mean(axis=1).std()}

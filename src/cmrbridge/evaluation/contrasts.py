@@ -36,9 +36,10 @@ def by_run(values: pd.DataFrame, group: Sequence[str]) -> dict[tuple, dict[str, 
 def contrast(
     arm: Floats, baseline: Floats, metric: str, margins: Mapping[str, float], replicates: int, seed: int
 ) -> dict[str, float]:
-    """`COLUMNS` of one comparison. arm, baseline: (run, subject), NaN where not scored; margins: by metric, in its unit.
+    """`COLUMNS` of one comparison, by name.
 
-    All but the mixed model take the subjects that every run of both arms scored.
+    arm, baseline: (run, subject), NaN where not scored. margins: by metric, in its unit; replicates, seed: of the
+    bootstrap. All but the mixed model take the subjects that every run of both arms scored.
     """
     both = complete(arm, baseline)
     slope, margin = mixed_slope(*both), margins.get(metric, math.nan)

@@ -1,4 +1,4 @@
-"""How often each test errs: scores are drawn from a model whose truth is known, and go through the study's own tests."""
+"""How often each test errs: scores of a model whose truth is known go through the study's own tests."""
 
 import math
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ class Scenario:
     """Scores of two arms, in points. own: the tests whose stated null hypothesis this is.
 
     subjects; runs of each arm; standard deviations: subject, between subjects; slope, between subjects, of how much one
-    gains; run, between training runs of one arm; residual. difference: the true one of arm − baseline, its null value too.
-    independent: the arms are tested on different subjects. skewed: a few subjects lose much, the others gain a little.
-    missing: the share of (run, subject) pairs without a score.
+    gains; run, between training runs of one arm; residual. difference: the true one, arm − baseline. independent: the
+    arms are tested on different subjects. skewed: a few subjects lose much, the others gain a little. missing: the
+    share of (run, subject) pairs without a score.
     """
 
     name: str
@@ -99,8 +99,8 @@ def outcomes(scenario: Scenario, arm: Floats, baseline: Floats, replicates: int)
 
 
 def error_rates(scenario: Scenario, replicates: int, seed: int, bootstrap: int = 1000) -> pd.DataFrame:
-    """`COLUMNS`, a row per test: of ``replicates`` drawn studies, the share in which it rejected "no difference", and in
-    which its 95 % interval held the true one (NaN: no interval)."""
+    """`COLUMNS`, a row per test: of ``replicates`` drawn studies, the share in which it rejected its null hypothesis,
+    and in which its 95 % interval held the true difference (NaN: no interval)."""
     generator = np.random.default_rng([seed, *scenario.name.encode()])
     studies = [outcomes(scenario, *draw(scenario, generator), bootstrap) for _ in range(replicates)]
     return pd.DataFrame(list(_rows(scenario, studies)), columns=list(COLUMNS))
@@ -120,7 +120,7 @@ def scenarios(typical: Scenario, steep: float) -> list[Scenario]:
         replace(groups, name="two groups, a true difference", difference=3.0),
         replace(typical, name="the trained networks alone", own=("paired", "wilcoxon"), run=0.0),
         replace(typical, name="runs vary, all gain alike", own=("mixed",), slope=0.0),
-        replace(typical, name="runs vary, scores missing", own=("mixed",), slope=0.0, subjects=12, missing=0.05),
+        replace(typical, name="runs vary, scores missing", own=("mixed",), slope=0.0, missing=0.05),
         both,
         steeper,
         replace(both, name="gains vary, 22 subjects", subjects=22),

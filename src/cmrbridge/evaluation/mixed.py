@@ -1,7 +1,7 @@
 """Mixed models of arm against baseline in which the training run counts: plain arrays in, plain numbers out.
 
 Arrays are (training run, subject), one per arm, the same subjects in the same order, NaN where a run has no score of a
-subject. What cannot be told (no arm with two runs, fewer than two subjects, no spread at all) is NaN, never an exception.
+subject. What cannot be told (no arm with two runs, fewer than two subjects, no spread at all) is NaN, no exception.
 """
 
 import math
@@ -32,9 +32,9 @@ UNDEFINED = Estimate(*[math.nan] * 6)
 def mixed_model(arm: Floats, baseline: Floats) -> Estimate:
     """metric ~ arm + (1 | subject) + (1 | arm:run): would other training runs differ alike, on these subjects?
 
-    Complete arrays have an exact answer: subjects cancel, runs are the error, so it is Student's test of the runs' means
-    with runs − 2 degrees of freedom (analysis of variance of a split plot). Where scores are missing, REML with the same
-    degrees of freedom (the containment rule: those of the stratum in which arms differ).
+    Complete arrays have an exact answer: subjects cancel and runs are the error, so it is Student's test of the runs'
+    means, with runs − 2 degrees of freedom (analysis of variance of a split plot). Where scores are missing, REML with
+    the same degrees of freedom (the containment rule: those of the stratum in which arms differ).
     """
     arm, baseline = _scored(arm), _scored(baseline)
     runs = len(arm) + len(baseline)

@@ -59,22 +59,28 @@ def levers(parts: Components, design: Design, wanted: float) -> Levers:
     asked = not math.isnan(wanted)
     now = detectable(standard_error(parts, design))
     return Levers(
-        now,
-        *(min(now, detectable(limit)) for limit in (runs_alone, subjects_alone)),  # a limit has fewer degrees of freedom
-        _least(lambda n: power(wanted, standard_error(parts, design._replace(subjects=n)))) if asked else math.nan,
-        _least(lambda n: power(wanted, standard_error(parts, Design(design.subjects, n, n)))) if asked else math.nan,
+        mde=now,
+        # with fewer degrees of freedom a smaller error can seem to find less
+        mde_many_subjects=min(now, detectable(runs_alone)),
+        mde_many_seeds=min(now, detectable(subjects_alone)),
+        needed_subjects=_least(parts, lambda n: design._replace(subjects=n), wanted) if asked else math.nan,
+        needed_seeds=_least(parts, lambda n: Design(design.subjects, n, n), wanted) if asked else math.nan,
     )
 
 
-def _least(chance: Callable[[int], float]) -> float:
-    """The smallest number, 2 or more, whose ``chance`` reaches `POWER`: doubled until it does, then halved in between."""
+def _least(parts: Components, design_of: Callable[[int], Design], wanted: float) -> float:
+    """The smallest number, 2 or more, whose design has `POWER`: doubled until it does, then bisected."""
+
+    def enough(number: int) -> bool:
+        return power(wanted, standard_error(parts, design_of(number))) >= POWER
+
     high = 2
-    while chance(high) < POWER:
+    while not enough(high):
         high *= 2
         if high > MOST:
             return math.inf
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if chance(middle) >= POWER else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return float(high)

@@ -60,7 +60,7 @@ def hedges_g(arm: ArrayLike, baseline: ArrayLike) -> float:
 def hedges_interval(g: float, arm_count: int, baseline_count: int) -> tuple[float, float]:
     """95 % interval of the true difference in SDs, from `hedges_g` of independent subjects of equal spread.
 
-    Exact: the noncentral t distributions at whose 2.5th and 97.5th percentile the observed t lies (Cumming & Finch 2001).
+    Exact: noncentral t distributions at whose 2.5th and 97.5th percentile the observed t lies (Cumming & Finch 2001).
     """
     if math.isnan(g):
         return math.nan, math.nan
@@ -91,14 +91,14 @@ def paired_p(arm: ArrayLike, baseline: ArrayLike) -> float:
 def wilcoxon_p(arm: ArrayLike, baseline: ArrayLike) -> float:
     """Two-sided p of Wilcoxon's signed-rank test (1945), subjects without a difference left out.
 
-    Exact up to 50 subjects without ties, otherwise by the normal approximation (scipy's rule).
+    Exact up to 50 subjects without ties, otherwise by scipy's rule (the normal approximation, unless there are few).
     """
     differences = np.asarray(arm, float) - np.asarray(baseline, float)
     if len(differences) < 2 or np.ptp(differences) < SPREAD:
         return math.nan
     sizes = np.abs(differences)
     if len(sizes) > EXACT or not sizes.all() or len(np.unique(sizes)) < len(sizes):
-        return float(stats.wilcoxon(differences, method="asymptotic").pvalue)
+        return float(stats.wilcoxon(differences).pvalue)
     ranks = np.argsort(np.argsort(sizes)) + 1
     rarer = min(ranks[differences > 0].sum(), ranks[differences < 0].sum())
     return min(1.0, 2 * float(_rank_sums(len(sizes))[rarer]))

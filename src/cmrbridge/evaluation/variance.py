@@ -1,7 +1,8 @@
 """Where the spread of a difference between two arms comes from: training runs, subjects, and what is left.
 
-The model of a score: arm + subject + arm × subject (some subjects gain more than others: the random slope) + training run
-within its arm + residual. Scores come as arrays (training run, subject), one per arm, the same subjects in the same order.
+The model of a score: arm + subject + arm × subject (some subjects gain more than others: the random slope) + training
+run within its arm + residual. Scores come as arrays (training run, subject), one per arm, the same subjects in the same
+order.
 """
 
 from typing import NamedTuple

@@ -14,7 +14,7 @@ from cmrbridge.evaluation.frames import read_cases, summarise
 from cmrbridge.paper.findings import dice_by_target, endpoint, gap_sentences, overall, seeds_per_arm, sentence
 from cmrbridge.paper.shift import shift_table
 from cmrbridge.paper.style import in_order
-from cmrbridge.paper.tables import comparisons_table, ordered, read_comparisons, results_table
+from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, ordered, read_comparisons, results_table
 
 Table = dict[str, Any]
 
@@ -70,6 +70,7 @@ def write_report(
         "shift": table(shift_table(shift)) if shift else None,
         "results": table(results_table(summary)),
         "comparisons": table(comparisons_table(compared)),
+        "why_p_differ": WHY_P_DIFFER,
         "figures": [{**figure, "data": embedded(Path(figure["path"]))} for figure in figures],
         **about_records(records),
     }

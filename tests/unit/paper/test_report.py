@@ -1,5 +1,6 @@
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.paper.figures import draw_gap
 from cmrbridge.paper.findings import overall, sentence
 from cmrbridge.paper.report import write_report
-from cmrbridge.paper.tables import read_comparisons, write_tables
+from cmrbridge.paper.style import p_value
+from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, read_comparisons, write_tables
 
 AUDIT = {
     "verdict": "flagged",
@@ -116,6 +118,29 @@ def test_tables_are_complete_in_every_dress(study: Path, name: str) -> None:
     assert len(markdown) == len(full) + 2
     assert len({line.count("|") for line in markdown}) == 1
     assert all(rule in latex for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+
+
+def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Path, pictures: dict) -> None:
+    compared = read_comparisons(study / "comparisons.csv")
+    shown = comparisons_table(compared)
+    tests = ["Welch p", "p (Holm)", "Paired p", "Mixed p", "Mixed p, slopes"]
+    first = list(shown.columns).index("Welch p")
+    assert list(shown.columns[first : first + 5]) == tests
+    assert shown["Mixed p"].tolist() == [p_value(p) for p in compared.mixed_p]
+    assert "<p>" + WHY_P_DIFFER in unescape(write(study, pictures))
+    write_tables(cases=study / "cases.csv", comparisons=study / "comparisons.csv", folder=study / "tables")
+    assert WHY_P_DIFFER in (study / "tables" / "comparisons.tex").read_text()
+
+
+def test_one_training_run_leaves_a_dash_for_the_mixed_p(study: Path) -> None:
+    cases = pd.read_csv(study / "cases.csv", dtype=str).query("seed == '0'")
+    cases.to_csv(study / "cases.csv", index=False)
+    compare_arms(
+        settings=ComparisonSettings("classic"), cases=study / "cases.csv", comparisons=study / "comparisons.csv"
+    )
+    compared = read_comparisons(study / "comparisons.csv")
+    assert set(comparisons_table(compared)["Mixed p"]) == {"–"}
+    assert "mixed" not in sentence(next(compared.itertuples()), 1)
 
 
 def test_numbers_are_the_tables_numbers(study: Path) -> None:
