@@ -27,6 +27,7 @@ class Welch(NamedTuple):
 
 SPREAD = 1e-9  # scores carry six decimals: less spread than this is rounding
 EXACT = 50  # subjects, up to which ranks are counted out
+HUGE = 1000.0  # of t, beyond which its distribution is not computed
 UNDEFINED = Welch(*[math.nan] * 5)
 
 
@@ -74,10 +75,17 @@ def _noncentrality(t: float, df: int, share: float) -> float:
     """Of the noncentral t distribution that has ``share`` of its mass below ``t``."""
     if t < 0:  # its lower tail is not computed well
         return -_noncentrality(-t, df, 1 - share)
+    if t > HUGE:  # only the spread is uncertain
+        return float(t * math.sqrt(stats.chi2.isf(share, df) / df))
+
+    def surplus(shift: float) -> float:
+        mass = nctdtr(df, shift, t)
+        return (float(shift < t) if math.isnan(mass) else mass) - share  # NaN: as good as none, or all
+
     reach = 4.0
-    while nctdtr(df, t + reach, t) > share or nctdtr(df, t - reach, t) < share:
+    while surplus(t + reach) > 0 or surplus(t - reach) < 0:
         reach *= 2
-    return float(brentq(lambda shift: nctdtr(df, shift, t) - share, t - reach, t + reach, xtol=1e-13))
+    return float(brentq(surplus, t - reach, t + reach, xtol=1e-13))
 
 
 def paired_p(arm: ArrayLike, baseline: ArrayLike) -> float:

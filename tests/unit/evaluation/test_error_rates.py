@@ -1,6 +1,9 @@
 """Each test errs as often as it says where its own null hypothesis holds; where another holds, as docs/ report."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from cmrbridge.evaluation.error_rates import Scenario, draw, error_rates, family_wise_rate, scenarios
@@ -26,6 +29,37 @@ def test_drawn_scores_have_the_spreads_that_were_asked_for() -> None:
     assert gains.std() == pytest.approx(3, rel=0.05)
     assert baseline.mean(0).std() == pytest.approx(5, rel=0.05)
     assert baseline.mean(1).std() == pytest.approx(1, rel=0.15)
+
+
+DOCS = Path(__file__).parents[3] / "docs"
+PRINTED = ("welch", "paired", "wilcoxon", "mixed", "mixed_slope", "bootstrap")  # columns of the table in the docs
+
+
+def test_the_rates_in_the_docs_are_the_simulated_ones() -> None:
+    rates = pd.read_csv(DOCS / "results/data/statistics_rates.csv").set_index(["scenario", "test"])
+    lines = (DOCS / "explanation/statistics.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    rows = {name: printed for name, *printed in cells if name in SCENARIOS}
+    assert len(rows) == 13
+    for name, printed in rows.items():
+        for test, cell in zip(PRINTED, printed, strict=True):
+            if cell == "–":
+                assert (name, test) not in rates.index
+                continue
+            row = rates.loc[(name, test)]
+            assert cell.strip("*") == f"{100 * row.rejected:.1f}"
+            assert cell.startswith("**") == row.own
+
+
+def test_the_committed_rates_keep_what_each_test_promises() -> None:
+    """5 % ± 1 under each test's own null hypothesis, 95 % ± 1 in each interval, from 4000 studies or more."""
+    rates = pd.read_csv(DOCS / "results/data/statistics_rates.csv")
+    own = rates[rates.own]
+    assert {"welch", "hedges", "paired", "wilcoxon", "mixed", "mixed_slope", "bootstrap", "no_worse"} < set(own.test)
+    assert (own.replicates >= 4000).all()
+    assert ((own.covered.dropna() - 0.95).abs() <= 0.01).all()
+    null = own[(own.difference == 0) | own.test.isin(["no_worse", "equivalent"])]
+    assert ((null.rejected - 0.05).abs() <= 0.01).all()
 
 
 @pytest.mark.long

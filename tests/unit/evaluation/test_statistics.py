@@ -55,6 +55,15 @@ def test_hedges_interval_ends_where_the_observed_t_is_a_2_5th_percentile(g: floa
     assert stats.nct.cdf(t, count - 2, high / root) == pytest.approx(0.025, abs=1e-10)
 
 
+@pytest.mark.parametrize(("g", "size"), [(990, 2), (3000, 2), (-1e5, 20)])
+def test_hedges_interval_of_a_spread_near_none_is_that_of_the_spread(g: float, size: int) -> None:
+    """Where g is huge, only the pooled SD is uncertain: chi-squared."""
+    df = 2 * size - 2
+    biased = g / (1 - 3 / (8 * size - 9))
+    ends = biased * np.sqrt(stats.chi2.ppf([0.025, 0.975], df) / df)
+    assert hedges_interval(g, size, size) == pytest.approx(tuple(sorted(ends)), rel=3e-3)
+
+
 DIFFERENCES = {
     "exact": RNG.normal(0.2, 1, 22),
     "two subjects": np.array([1.0, -3.0]),
