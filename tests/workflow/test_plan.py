@@ -50,6 +50,7 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("datasets: {phantom: {scanners: [aurora, borealis, corona, dusk]}}", ["eclipse", "scanners"]),
         ("comparisons: {metrics: [hd95]}", ["primary_metric", "dice"]),
         ("comparisons: {primary_arm: classic}", ["primary_arm"]),
+        ("comparisons: {margins: {dice: 0}}", ["margins", "dice"]),
         ("arms: {dann: {train_on: target}}", ["dann", "ceiling"]),
         ("comparisons: {primary_target: mars}", ["mars", "primary_target"]),
         ("arms: {dg: {translated: {method: gan}}}", ["gan", "translation.methods"]),

@@ -1,21 +1,24 @@
 """Every arm against the baseline arm: the table behind each claim of the report."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from cmrbridge.errors import InputError
+from cmrbridge.evaluation.contrasts import COLUMNS as OF_RUNS
+from cmrbridge.evaluation.contrasts import by_run, contrast
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN, per_subject, read_cases, write_frame
-from cmrbridge.evaluation.statistics import hedges_g, holm, paired_p, share_of_gap, welch
+from cmrbridge.evaluation.statistics import hedges_g, hedges_interval, holm, paired_p, share_of_gap, welch, wilcoxon_p
 
 GROUP = ["source", "target", "architecture", "structure", "metric"]
 COLUMNS = (
     *GROUP,
     *("arm", "baseline", "n_arm", "n_baseline", "mean_arm", "mean_baseline", "difference", "ci_low", "ci_high"),
-    *("t", "df", "p", "p_holm", "hedges_g", "paired_p", "seed_sd", "share_of_gap_closed", "primary"),
+    *("t", "df", "p", "p_holm", "hedges_g", "hedges_low", "hedges_high", "paired_p", "wilcoxon_p"),
+    *(*OF_RUNS, "seed_sd", "share_of_gap_closed", "primary"),
 )
 CEILING = "oracle"  # the arm at which the gap ends
 
@@ -27,6 +30,8 @@ class ComparisonSettings:
     reference: the plain arm at which the gap to the oracle starts.
     primary_*: the endpoint, fixed before the study ran: this metric's mean over structures, of this arm on this target
     (each arm, each target where it is "").
+    margins: metric → the smallest difference that matters, in its unit: what «no worse than» allows, and what needed
+    subjects and runs are counted for. replicates, seed: of the bootstrap.
     """
 
     baseline: str
@@ -35,21 +40,27 @@ class ComparisonSettings:
     primary_metric: str = "dice"
     primary_arm: str = ""
     primary_target: str = ""
+    margins: Mapping[str, float] = field(default_factory=dict)
+    replicates: int = 4000
+    seed: int = 0
 
 
 def compare_arms(*, settings: ComparisonSettings, cases: Path, comparisons: Path) -> None:
-    """Welch's test of each arm against the baseline per source × target × architecture × structure × metric.
+    """Each arm against the baseline per source × target × architecture × structure × metric: `COLUMNS`, a row each.
 
-    The unit is the subject (mean over phases and seeds). ``p_holm`` corrects over all rows of the table.
+    Welch's and the paired tests take the subject (mean over phases and seeds) as their unit, the tests of `contrasts`
+    the subject in each training run. ``p_holm`` corrects Welch's p over all rows of the table.
     """
     frame = read_cases(cases)
     arms = sorted(set(frame.arm))
     if settings.baseline not in arms:
         raise InputError(f"{cases}: has no arm {settings.baseline!r} to compare with, only {', '.join(arms)}; run it")
     frame = frame[(frame.region == "whole") & frame.metric.isin(list(settings.metrics))]
-    seed_sd = _seed_sd(frame)
+    single = by_run(per_subject(frame, seeds=True), GROUP)
     rows = [
-        dict(zip(GROUP, key, strict=True)) | _compare(arm, settings, key[-1], by_arm) | {"seed_sd": seed_sd[*key, arm]}
+        dict(zip(GROUP, key, strict=True))
+        | _compare(arm, settings, key[-1], by_arm)
+        | _across_runs(single[key][arm], single[key][settings.baseline], settings, key[-1])
         for key, by_arm, arm in _contrasts(per_subject(frame), settings.baseline)
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -84,13 +95,23 @@ def _compare(arm: str, settings: ComparisonSettings, metric: str, by_arm: dict[s
         **{"arm": arm, "baseline": settings.baseline, "n_arm": len(ours), "n_baseline": len(theirs)},
         **{"mean_arm": ours.mean(), "mean_baseline": theirs.mean(), "difference": ours.mean() - theirs.mean()},
         **welch(ours, theirs)._asdict(),
-        "hedges_g": hedges_g(ours, theirs),
+        **_effect_size(ours, theirs),
         "paired_p": paired_p(ours[both], theirs[both]),
+        "wilcoxon_p": wilcoxon_p(ours[both], theirs[both]),
         "share_of_gap_closed": share_of_gap(ours.mean(), floor, ceiling, higher),
     }
 
 
-def _seed_sd(frame: pd.DataFrame) -> dict[tuple, float]:
-    """(*GROUP, arm) → standard deviation (n − 1) between the seeds of the mean over subjects; NaN for one seed."""
-    means = per_subject(frame, seeds=True).groupby([*GROUP, "arm", "seed"]).value.mean()
-    return means.groupby([*GROUP, "arm"]).std().to_dict()
+def _effect_size(ours: pd.Series, theirs: pd.Series) -> dict[str, float]:
+    g = hedges_g(ours, theirs)
+    low, high = hedges_interval(g, len(ours), len(theirs))
+    return {"hedges_g": g, "hedges_low": low, "hedges_high": high}
+
+
+def _across_runs(
+    arm: pd.DataFrame, baseline: pd.DataFrame, settings: ComparisonSettings, metric: str
+) -> dict[str, float]:
+    """arm, baseline: a row per training run, a column per subject. seed_sd: of the arm's runs; NaN for one run."""
+    scores = (arm.to_numpy(float), baseline.to_numpy(float))
+    found = contrast(*scores, metric, settings.margins, settings.replicates, settings.seed)
+    return found | {"seed_sd": arm.mean(axis=1).std()}

@@ -34,9 +34,15 @@ def sentence(row: Any, seeds: int) -> str:
         return f"{means}. With {row.n_arm} and {row.n_baseline} subjects no test can be made."
     return (
         f"{means} (95 % interval {say['ci_low']} to {say['ci_high']}; Welch p {_equals(say['p'])}, after Holm "
-        f"{_equals(say['p_holm'])}; {row.n_arm} subjects, each the mean over {seeds} training "
+        f"{_equals(say['p_holm'])}{_other_tests(row)}; {row.n_arm} subjects, each the mean over {seeds} training "
         f"{'run' if seeds == 1 else 'runs'}). {verdict(row)}"
     )
+
+
+def _other_tests(row: Any) -> str:
+    """The p that count the pairing and the training runs, where they are defined."""
+    tests = {"paired p": row.paired_p, "mixed model p": row.mixed_p, "with slopes p": row.mixed_slope_p}
+    return "".join(f", {name} {_equals(p)}" for name, p in tests.items() if pd.notna(p))
 
 
 def verdict(row: Any) -> str:

@@ -15,7 +15,7 @@ from cmrbridge.paper.limits import Facts, limits
 from cmrbridge.paper.render import embedded, render, shared_apart, table
 from cmrbridge.paper.shift import shift_table
 from cmrbridge.paper.study import About, Files, Study, read_study
-from cmrbridge.paper.tables import comparisons_table, results_table
+from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, results_table
 from cmrbridge.paper.verdicts import give_verdicts
 
 __all__ = ["About", "Files", "write_report"]
@@ -112,6 +112,7 @@ def _tables(study: Study) -> dict[str, Any]:
     return {
         "results": content.means_and_structures(study.summary, results_table),
         "comparisons": content.means_and_structures(study.compared, comparisons_table),
+        "why_p_differ": WHY_P_DIFFER,
     }
 
 

@@ -13,12 +13,17 @@ from cmrbridge.paper.numbers import as_json, numbers, quotations
 from cmrbridge.paper.published import published_table, read_published
 from cmrbridge.paper.style import DECIMALS, METRIC_NAMES, in_order, number, p_value
 
+WHY_P_DIFFER = (
+    "Welch's p takes the arms' subjects for different people; the paired p asks about other subjects for these "
+    "networks, the mixed p about other trainings on these subjects, the mixed p with slopes about both."
+)
 CAPTIONS = {
     "results": "Scores of every arm: mean ± standard deviation (SD) and median over n subjects, each of which is the "
     "mean over its phases and training runs. {study}",
     "comparisons": "Every arm against the one in column Against: difference of the means with its 95 % confidence "
     "interval, n subjects of either arm, tests (Holm's correction is over all rows), Hedges' g, standard deviation "
     "(SD) between training runs, share of the gap to the oracle that the arm closes; ★ marks the primary endpoint. "
+    f"{WHY_P_DIFFER} "
     "{study}",
     "clinical": "Agreement with the reference: bias (mean of prediction − reference) ± standard deviation (SD) and "
     "95 % limits of agreement (bias ± 1.96 SD) of one training run on one of n subjects, in the unit of the quantity "
@@ -99,7 +104,7 @@ def results_table(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparisons_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Rounded for reading; ★ marks the primary endpoint."""
+    """Rounded for reading; ★ marks the primary endpoint. What it leaves out stands in the csv."""
     rows = compared.itertuples()
     shown = [
         {
@@ -110,6 +115,8 @@ def comparisons_table(compared: pd.DataFrame) -> pd.DataFrame:
             "Welch p": p_value(row.p),
             "p (Holm)": p_value(row.p_holm),
             "Paired p": p_value(row.paired_p),
+            "Mixed p": p_value(row.mixed_p),
+            "Mixed p, slopes": p_value(row.mixed_slope_p),
             "Hedges g": number(row.hedges_g, "hd95"),
             "SD of seeds": number(row.seed_sd, row.metric),
             "Share of gap": "–" if pd.isna(row.share_of_gap_closed) else f"{100 * row.share_of_gap_closed:.0f} %",

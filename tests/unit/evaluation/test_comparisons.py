@@ -82,6 +82,43 @@ def test_holm_is_over_all_rows(tmp_path: Path) -> None:
     assert smallest.p_holm == pytest.approx(min(1, len(table) * smallest.p))
 
 
+def test_a_row_holds_the_tests_of_single_runs(tmp_path: Path) -> None:
+    frame = scores(seeds=3)
+    ours = row(compare(tmp_path, frame, margins={"dice": 0.02}), "synthetic", "mean")
+    runs = frame.groupby(["arm", "seed"]).value.mean()
+    expected = stats.ttest_ind(runs["synthetic"], runs["classic"])
+    interval = expected.confidence_interval(0.95)
+    assert (ours.mixed_p, ours.mixed_low, ours.mixed_high) == pytest.approx((expected.pvalue, *interval))
+    means = frame.groupby(["arm", "subject"]).value.mean()
+    assert ours.wilcoxon_p == pytest.approx(stats.wilcoxon(means["synthetic"] - means["classic"]).pvalue)
+    assert (ours.runs_arm, ours.runs_baseline, ours.n_complete, ours.margin) == (3, 3, 6, 0.02)
+    for test in ("mixed", "mixed_slope", "bootstrap", "hedges"):
+        middle = ours.hedges_g if test == "hedges" else ours.difference
+        assert ours[f"{test}_low"] < middle < ours[f"{test}_high"]
+    assert ours.no_worse_p < 0.05 < ours.equivalence_p
+    assert ours.mde >= max(ours.mde_many_subjects, ours.mde_many_seeds)
+
+
+def test_one_run_per_arm_says_nothing_of_runs(tmp_path: Path) -> None:
+    table = compare(tmp_path, scores(seeds=1), margins={"dice": 0.02})
+    assert table[["mixed_p", "mixed_slope_p", "bootstrap_p", "no_worse_p", "mde", "needed_seeds"]].isna().all(axis=None)
+    assert table[["p", "paired_p", "wilcoxon_p"]].notna().all(axis=None)
+
+
+def test_a_score_that_one_run_lacks_costs_a_subject_in_the_complete_tests_only(tmp_path: Path) -> None:
+    frame = scores()
+    lost = (frame.arm == "synthetic") & (frame.seed == 1) & (frame.subject == "002")
+    ours = row(compare(tmp_path, frame[~lost]), "synthetic", "mean")
+    assert (ours.n_arm, ours.n_complete) == (6, 5)
+    assert ours[["mixed_p", "mixed_slope_p", "bootstrap_p", "mde"]].notna().all()
+
+
+def test_without_a_margin_no_worse_is_empty(tmp_path: Path) -> None:
+    table = compare(tmp_path, scores(), margins={"hd95": 1.0})
+    assert table[["margin", "no_worse_p", "equivalence_p", "needed_subjects", "needed_seeds"]].isna().all(axis=None)
+    assert table.mde.notna().all()
+
+
 def test_one_subject_and_one_seed_leave_p_empty(tmp_path: Path) -> None:
     table = compare(tmp_path, scores(subjects=1, seeds=1))
     assert table[["p", "p_holm", "ci_low", "hedges_g", "paired_p", "seed_sd"]].isna().all(axis=None)

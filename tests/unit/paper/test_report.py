@@ -1,5 +1,6 @@
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
@@ -10,7 +11,8 @@ from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.paper.figures import draw_gap
 from cmrbridge.paper.findings import overall, sentence
 from cmrbridge.paper.report import About, Files, write_report
-from cmrbridge.paper.tables import read_comparisons, write_tables
+from cmrbridge.paper.style import p_value
+from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, read_comparisons, write_tables
 
 PUBLISHED = Path(__file__).parents[3] / "resources" / "published.tsv"
 AUDIT = {
@@ -162,3 +164,26 @@ def test_significance_has_a_direction(study: Path) -> None:
     for metric, difference, word in [("dice", 0.1, "better"), ("hd95", 1.0, "worse"), ("assd", -1.0, "better")]:
         changed = {**row, "metric": metric, "difference": difference, "p_holm": 0.01}
         assert f"significantly {word}" in sentence(pd.Series(changed), 3)
+
+
+def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Path, pictures: dict) -> None:
+    compared = read_comparisons(study / "comparisons.csv")
+    shown = comparisons_table(compared)
+    tests = ["Welch p", "p (Holm)", "Paired p", "Mixed p", "Mixed p, slopes"]
+    first = list(shown.columns).index("Welch p")
+    assert list(shown.columns[first : first + 5]) == tests
+    assert shown["Mixed p"].tolist() == [p_value(p) for p in compared.mixed_p]
+    assert "<p>" + WHY_P_DIFFER in unescape(write(study, pictures))
+    write_tables(cases=study / "cases.csv", comparisons=study / "comparisons.csv", folder=study / "tables")
+    assert WHY_P_DIFFER in (study / "tables" / "comparisons.tex").read_text()
+
+
+def test_one_training_run_leaves_a_dash_for_the_mixed_p(study: Path) -> None:
+    cases = pd.read_csv(study / "cases.csv", dtype=str).query("seed == '0'")
+    cases.to_csv(study / "cases.csv", index=False)
+    compare_arms(
+        settings=ComparisonSettings("classic"), cases=study / "cases.csv", comparisons=study / "comparisons.csv"
+    )
+    compared = read_comparisons(study / "comparisons.csv")
+    assert set(comparisons_table(compared)["Mixed p"]) == {"–"}
+    assert "mixed" not in sentence(next(compared.itertuples()), 1)

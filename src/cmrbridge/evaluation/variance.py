@@ -1,0 +1,95 @@
+"""Where the spread of a difference between two arms comes from: training runs, subjects, and what is left.
+
+The model of a score: arm + subject + arm × subject (some subjects gain more than others: the random slope) + training
+run within its arm + residual. Scores come as arrays (training run, subject), one per arm, the same subjects in the same
+order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Design(NamedTuple):
+    """subjects: scored by every run of both arms; the training runs (seeds) of the arm and of the baseline."""
+
+    subjects: int
+    arm_runs: int
+    baseline_runs: int
+
+    @property
+    def share(self) -> float:
+        """Of the variance of one run, how much is left in the difference of two means over runs."""
+        return 1 / self.arm_runs + 1 / self.baseline_runs
+
+    @property
+    def run_df(self) -> int:
+        """Degrees of freedom of the spread between the runs of one arm, pooled over both arms."""
+        return self.arm_runs + self.baseline_runs - 2
+
+
+class Components(NamedTuple):
+    """Variances, never below 0. run: between training runs of one arm; slope: between subjects, of how much each gains;
+    residual: of one subject in one run, beyond both."""
+
+    run: float
+    slope: float
+    residual: float
+
+
+class Error(NamedTuple):
+    """Standard error of the difference of two arms' means, and its degrees of freedom."""
+
+    se: float
+    df: float
+
+
+def design_of(arm: Floats, baseline: Floats) -> Design:
+    """The design of two complete arrays (run, subject)."""
+    return Design(arm.shape[1], len(arm), len(baseline))
+
+
+def run_variance(arm: Floats, baseline: Floats) -> float:
+    """Variance of the runs' means within their arm, pooled: estimates run + residual / subjects."""
+    squares = sum(len(one) * float(one.mean(1).var()) for one in (arm, baseline))
+    return squares / design_of(arm, baseline).run_df
+
+
+def components(arm: Floats, baseline: Floats) -> Components:
+    """From mean squares and their expectations (analysis of variance), cut off at 0; two subjects, three runs at least.
+
+    For complete arrays these are the REML estimates wherever none is cut off (Searle, Casella & McCulloch 1992, ch. 4).
+    """
+    design = design_of(arm, baseline)
+    squares = sum(float((_residuals(one) ** 2).sum()) for one in (arm, baseline))
+    residual = squares / ((design.subjects - 1) * design.run_df)
+    gains = float((arm.mean(0) - baseline.mean(0)).var(ddof=1))
+    return Components(
+        run=max(run_variance(arm, baseline) - residual / design.subjects, 0.0),
+        slope=max(gains - residual * design.share, 0.0),
+        residual=residual,
+    )
+
+
+def standard_error(parts: Components, design: Design) -> Error:
+    """Of the difference of the arms' means over new subjects and new runs, at any design.
+
+    The variance is a sum of three mean squares, that of runs + that of gains − the residual one, which both hold; its
+    degrees of freedom are Satterthwaite's (1946).
+    """
+    residual = parts.residual * design.share / design.subjects
+    runs = parts.run * design.share + residual
+    gains = parts.slope / design.subjects + residual
+    spread = design.subjects - 1
+    variance = runs + gains - residual
+    if variance <= 0:
+        return Error(0.0, float("nan"))
+    doubt = runs**2 / design.run_df + gains**2 / spread + residual**2 / (spread * design.run_df)
+    return Error(float(np.sqrt(variance)), float(variance**2 / doubt))
+
+
+def _residuals(scores: Floats) -> Floats:
+    return scores - scores.mean(1, keepdims=True) - scores.mean(0, keepdims=True) + scores.mean()

@@ -1,0 +1,183 @@
+"""Mixed models against the analysis of variance and MixedLM of statsmodels, and against closed forms."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+from statsmodels.formula.api import ols
+from statsmodels.regression.mixed_linear_model import MixedLM
+
+from cmrbridge.evaluation.mixed import UNDEFINED, complete, mixed_model, mixed_slope
+from cmrbridge.evaluation.reml import fit
+from cmrbridge.evaluation.variance import Components, Design, components, run_variance, standard_error
+
+RUNS, SUBJECTS = (3, 4), 12
+
+
+def scores(seed: int = 0, slope: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Points of Dice, (run, subject), of arms with 3 and 4 runs; the arm gains 1 point."""
+    rng = np.random.default_rng(seed)
+    people = rng.normal(85, 5, SUBJECTS)
+    gains = (1 + rng.normal(0, slope, SUBJECTS), np.zeros(SUBJECTS))
+    return tuple(
+        people + gain + rng.normal(0, 1, (runs, 1)) + rng.normal(0, 1.4, (runs, SUBJECTS))
+        for gain, runs in zip(gains, RUNS)
+    )
+
+
+def table(arm: np.ndarray, baseline: np.ndarray) -> pd.DataFrame:
+    everything = np.concatenate([arm, baseline])
+    run, subject = np.nonzero(~np.isnan(everything))
+    return pd.DataFrame({"y": everything[run, subject], "run": run, "subject": subject, "arm": (run < len(arm)) * 1})
+
+
+def test_mixed_model_is_students_test_of_the_runs_means() -> None:
+    arm, baseline = scores()
+    ours, theirs = mixed_model(arm, baseline), stats.ttest_ind(arm.mean(1), baseline.mean(1))
+    interval = theirs.confidence_interval(0.95)
+    expected = (theirs.df, theirs.pvalue, interval.low, interval.high)
+    assert ours[2:] == pytest.approx(expected, rel=1e-10)
+
+
+def unexplained(long: pd.DataFrame, model: str) -> float:
+    """Sum of squares that a linear model of statsmodels leaves."""
+    return float(ols(f"y ~ {model}", long).fit().ssr)
+
+
+def test_mixed_model_is_statsmodels_analysis_of_variance() -> None:
+    """F of the arm against the runs within arms, both beside the subjects."""
+    arm, baseline = scores()
+    long = table(arm, baseline)
+    alike, arms, runs = (unexplained(long, f"C(subject){more}") for more in ("", " + C(arm)", " + C(run)"))
+    between_runs = (arms - runs) / 5
+    f = (alike - arms) / between_runs
+    ours = mixed_model(arm, baseline)
+    assert SUBJECTS * run_variance(arm, baseline) == pytest.approx(between_runs, rel=1e-10)
+    assert (ours.difference / ours.se) ** 2 == pytest.approx(f, rel=1e-10)
+    assert ours.p == pytest.approx(stats.f.sf(f, 1, 5), rel=1e-10)
+
+
+def test_mixed_model_is_statsmodels_reml() -> None:
+    """The difference has a closed form; the standard error is iterated there."""
+    arm, baseline = scores()
+    model = MixedLM.from_formula(
+        "y ~ arm", table(arm, baseline), groups=np.ones(7 * SUBJECTS),
+        vc_formula={"subject": "0 + C(subject)", "run": "0 + C(run)"},
+    )  # fmt: skip
+    theirs, ours = model.fit(reml=True), mixed_model(arm, baseline)
+    assert ours.difference == pytest.approx(theirs.fe_params["arm"], abs=1e-10)
+    assert ours.se == pytest.approx(theirs.bse_fe["arm"], rel=1e-4)
+
+
+def test_complete_arrays_fitted_by_reml_give_the_closed_form() -> None:
+    arm, baseline = scores()
+    ours, fitted = mixed_model(arm, baseline), fit(arm, baseline)
+    assert fitted == pytest.approx((ours.difference, ours.se), rel=1e-4)
+
+
+def test_missing_scores_are_fitted_by_reml() -> None:
+    """Against the restricted likelihood written out, with the whole covariance matrix."""
+    arm, baseline = scores()
+    arm[0, :3] = np.nan
+    baseline[2, 7] = np.nan
+    long = table(arm, baseline)
+    x = np.column_stack([np.ones(len(long)), long.arm])
+    same = [np.equal.outer(long[name].to_numpy(), long[name].to_numpy()) for name in ("subject", "run")]
+
+    def solved(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        subject, run, residual = np.exp(logs)
+        covariance = subject * same[0] + run * same[1] + residual * np.eye(len(long))
+        inverse = np.linalg.inv(covariance)
+        spread = np.linalg.inv(x.T @ inverse @ x)
+        effects = spread @ x.T @ inverse @ long.y
+        rest = long.y - x @ effects
+        dets = np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(spread)[1]
+        return effects, spread, float(dets + rest @ inverse @ rest)
+
+    best = optimize.minimize(lambda logs: solved(logs)[2], np.log([25, 1, 2]), method="Nelder-Mead").x
+    effects, spread, _ = solved(best)
+    ours = mixed_model(arm, baseline)
+    assert (ours.difference, ours.se) == pytest.approx((effects[1], math.sqrt(spread[1, 1])), rel=1e-3)
+    assert ours.df == 5
+
+
+def test_scores_of_any_unit_are_fitted_alike() -> None:
+    """Dice as a share of 1: the optimiser's tolerances must not be what decides."""
+    arm, baseline = scores()
+    arm[0, 0] = np.nan
+    points, shares = mixed_model(arm, baseline), mixed_model(arm / 100, baseline / 100)
+    assert shares.p == pytest.approx(points.p, rel=1e-6)
+    assert shares.se == pytest.approx(points.se / 100, rel=1e-6)
+
+
+def test_a_run_that_scored_nobody_is_no_run() -> None:
+    arm, baseline = scores()
+    empty = np.vstack([arm, np.full(SUBJECTS, np.nan)])
+    assert mixed_model(empty, baseline) == mixed_model(arm, baseline)
+
+
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")  # runs make up their arms
+def test_components_are_statsmodels_mean_squares() -> None:
+    arm, baseline = scores(slope=6)
+    long = table(arm, baseline)
+    slopes, both = (unexplained(long, f"C(arm) * C(subject){more}") for more in ("", " + C(run)"))
+    runs = unexplained(long, "C(subject) + C(run)")
+    residual = both / (5 * (SUBJECTS - 1))
+    found = components(arm, baseline)
+    assert found.residual == pytest.approx(residual, rel=1e-10)
+    assert found.run == pytest.approx(((slopes - both) / 5 - residual) / SUBJECTS, rel=1e-10)
+    gains = (runs - both) / (SUBJECTS - 1)
+    assert found.slope == pytest.approx((gains - residual) * (1 / 3 + 1 / 4), rel=1e-10)
+
+
+def test_a_component_is_never_negative() -> None:
+    """Runs with equal means, and subjects that gain alike, spread less than the residual would have them."""
+    wobble = np.array([[1.0, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1], [0, 0, -1, 1]])
+    found = components(wobble, wobble)
+    assert (found.run, found.slope) == (0, 0)
+    assert found.residual > 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "design", "expected"),
+    [
+        (Components(1, 0, 0), Design(10, 3, 3), (math.sqrt(2 / 3), 4)),  # two samples of three runs
+        (Components(0, 4, 0), Design(16, 2, 2), (0.5, 15)),  # one sample of sixteen gains
+        (Components(3, 0, 0), Design(10, 1, 3), (2, 2)),
+        (Components(2, 8, 0), Design(8, 2, 2), (math.sqrt(3), 9 / (4 / 2 + 1 / 7))),  # Satterthwaite of both
+    ],
+)
+def test_standard_error_by_hand(parts: Components, design: Design, expected: tuple[float, float]) -> None:
+    assert standard_error(parts, design) == pytest.approx(expected)
+
+
+def test_mixed_slope_is_the_paired_test_where_runs_agree() -> None:
+    rng = np.random.default_rng(3)
+    arm, baseline = (np.repeat(rng.normal(0.8, 0.05, (1, 14)), 3, axis=0) for _ in range(2))
+    ours, theirs = mixed_slope(arm, baseline), stats.ttest_rel(arm[0], baseline[0])
+    interval = theirs.confidence_interval(0.95)
+    assert ours[2:] == pytest.approx((13, theirs.pvalue, interval.low, interval.high), rel=1e-10)
+
+
+def test_mixed_slope_is_the_mixed_model_where_all_subjects_gain_alike() -> None:
+    rng = np.random.default_rng(4)
+    arm, baseline = (rng.normal(0, 1, (3, 1)) + np.linspace(0, 1, 9) for _ in range(2))
+    assert mixed_slope(arm, baseline) == pytest.approx(mixed_model(arm, baseline), rel=1e-10)
+
+
+def test_complete_keeps_the_subjects_that_every_run_scored() -> None:
+    arm, baseline = np.arange(6.0).reshape(2, 3), np.arange(3.0)[None]
+    arm[1, 0] = np.nan
+    kept = complete(arm, baseline)
+    np.testing.assert_array_equal(kept[0], [[1, 2], [4, 5]])
+    np.testing.assert_array_equal(kept[1], [[1, 2]])
+
+
+@pytest.mark.parametrize("test", [mixed_model, mixed_slope])
+def test_what_cannot_be_told_is_undefined_not_a_crash(test) -> None:
+    one_run, none = np.array([[0.7, 0.8, 0.9]]), np.empty((2, 0))
+    for arm, baseline in [(one_run, one_run), (none, none), (np.ones((2, 4)), np.ones((2, 4)))]:
+        assert np.isnan(test(arm, baseline)).all()
+    assert np.isnan(UNDEFINED).all()
