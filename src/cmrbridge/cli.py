@@ -1,4 +1,5 @@
-"""``cmrbridge``: what a study would cost, and the trainings without Snakemake, in resumable slices, on a borrowed machine."""
+"""``cmrbridge``: what a study would cost; and the trainings without Snakemake, from packed files, in resumable slices,
+on a borrowed machine."""
 
 import argparse
 import json
@@ -81,7 +82,9 @@ def add_planning(commands: Any) -> None:
     plan.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
     rates = commands.add_parser("rates", help="what units of work cost, from finished studies; to standard output")
     rates.set_defaults(command=measure)
-    rates.add_argument("results", type=Path, nargs="+", metavar="RESULTS", help="folders such as results/wong2025_phantom")
+    rates.add_argument(
+        "results", type=Path, nargs="+", metavar="RESULTS", help="folders such as results/wong2025_phantom"
+    )
 
 
 def estimate(asked: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """What a user adds to a study, and how little of it: an arm in three lines, a data set in a manifest and ten."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -45,20 +46,32 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return result
 
 
-def jobs(folder: Path) -> dict[str, int]:
+def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
     """Rule → jobs that a dry run counts."""
-    result = snakemake(folder, "-n")
     text = result.stdout + result.stderr
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, flags=re.MULTILINE)}
 
 
-def test_a_new_arm_is_three_lines_of_yaml(tmp_path: Path) -> None:
+def estimate(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Jobs that the estimate counts, and all that it prints."""
+    rates, snakefile = ROOT / "resources" / "rates.tsv", ROOT / "Snakefile"
+    with contextlib.chdir(folder):
+        assert main(["plan", "overlay.yaml", "--cores", "2", "--rates", str(rates), "--snakefile", str(snakefile)]) == 0
+    told = capsys.readouterr().out
+    total = re.search(r"^total +(\d+) ", told, flags=re.MULTILINE)
+    assert total is not None
+    return int(total[1]), told
+
+
+def test_a_new_arm_is_three_lines_of_yaml_and_the_estimate_counts_its_jobs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert NEW_ARM.count("\n") == 3
     (tmp_path / "overlay.yaml").write_text(NEW_ARM)
-    planned = jobs(tmp_path)
+    result = snakemake(tmp_path, "-n")
+    planned = jobs(result)
     assert {planned[rule] for rule in ("train_segmenter", "predict", "evaluate")} == {2}  # classic and the new arm
-    wanted = "results/demo/evaluation/runs/scanners/blurred/unet2d/seed-0/cases.csv"
-    assert wanted in snakemake(tmp_path, wanted, "-n").stdout
+    assert estimate(tmp_path, capsys)[0] == planned["total"] - 1, "all of them but for the rule `all`"
 
 
 def test_a_new_data_set_is_a_manifest_and_ten_lines_of_yaml(tmp_path: Path) -> None:
@@ -67,7 +80,7 @@ def test_a_new_data_set_is_a_manifest_and_ten_lines_of_yaml(tmp_path: Path) -> N
     settings = PhantomSettings(scanners=("aurora", "borealis"), subjects=2)
     generate_phantom(settings=settings, folder=files, report=lambda *_, **__: None)
     (tmp_path / "overlay.yaml").write_text(NEW_DATA % files)
-    planned = jobs(tmp_path)
+    planned = jobs(snakemake(tmp_path, "-n"))
     assert (planned["ingest"], planned["split_domain"], planned["report"]) == (1, 2, 1)
     assert "phantom" not in planned, "nothing of the demo's data is made"
     table = tmp_path / "results/mine/ingest/ours/subjects.csv"
@@ -77,18 +90,12 @@ def test_a_new_data_set_is_a_manifest_and_ten_lines_of_yaml(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["wong2025", "li2025", "capstone2024"])
 def test_every_study_is_planned_and_priced_before_it_starts(
-    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The jobs of the estimate are those that Snakemake would run; on the phantom none is without a rate."""
-    overlay = (ROOT / "studies" / f"{name}.yaml").read_text()
+    """On the phantom and a CPU no job is without a rate."""
     startable = f"nnunet: {{python: {sys.executable}}}\n"  # planning asks no more of nnU-Net's environment
-    (tmp_path / "overlay.yaml").write_text(overlay + startable)
-    monkeypatch.chdir(tmp_path)
-    rates = ROOT / "resources" / "rates.tsv"
-    asked = ["plan", "overlay.yaml", "--cores", "2", "--rates", str(rates), "--snakefile", str(ROOT / "Snakefile")]
-    assert main(asked) == 0
-    told = capsys.readouterr().out
-    total = re.search(r"^total +(\d+) +([\d.]+)", told, flags=re.MULTILINE)
-    assert total is not None and int(total[1]) == jobs(tmp_path)["total"] - 1, "but for the rule `all`"
-    assert float(total[2]) > 0.5
+    (tmp_path / "overlay.yaml").write_text((ROOT / "studies" / f"{name}.yaml").read_text() + startable)
+    count, told = estimate(tmp_path, capsys)
+    assert count > 100
     assert "no rate" not in told
+    assert not (tmp_path / "results").exists()

@@ -51,10 +51,8 @@ class Cohorts:
         table = _rows(self.results / "ingest" / name / "subjects.csv") or self._manifest(name)
         if not table:
             return self.of_dataset(name) // (VENDORS.get(told.get("reader", ""), 1) if where else 1)
-        wanted = {column: value if isinstance(value, list) else [value] for column, value in where.items()}
-        return len(
-            {row["subject"] for row in table if all(row.get(key) in map(str, of) for key, of in wanted.items())}
-        )
+        wanted = {key: {str(one) for one in (of if isinstance(of, list) else [of])} for key, of in where.items()}
+        return len({row["subject"] for row in table if all(row.get(key, "") in of for key, of in wanted.items())})
 
     def _manifest(self, name: str) -> list[dict[str, str]]:
         told = self.datasets.get(name, {})

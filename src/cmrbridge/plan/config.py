@@ -78,9 +78,7 @@ def _centres(scenario: Mapping[str, Any], study: Study) -> list[str]:
 def labelled_domains(study: Study) -> set[str]:
     """Domains whose labels are needed: sources, targets, and the centres of an arm that trains on several."""
     scenarios = scenarios_of(study).values()
-    return {
-        name for one in scenarios for name in (one["source"], *one["targets"], *_centres(one, study))
-    }
+    return {name for one in scenarios for name in (one["source"], *one["targets"], *_centres(one, study))}
 
 
 def datasets_of(study: Study) -> list[str]:

@@ -67,7 +67,10 @@ def told(waiting: Sequence[Job], costs: pd.DataFrame, cores: int) -> str:
     by_rule = by_rule.sort_values("seconds", ascending=False)
     unpriced = costs[costs.seconds.isna()]
     own = (by_rule.seconds >= SHOWN) | by_rule.index.isin(unpriced.rule)
-    lines = [f"{'rule':<24}{'jobs':>6}{'hours':>9}{'GB':>8}", *(_line(rule, row) for rule, row in by_rule[own].iterrows())]
+    lines = [
+        f"{'rule':<24}{'jobs':>6}{'hours':>9}{'GB':>8}",
+        *(_line(rule, row) for rule, row in by_rule[own].iterrows()),
+    ]
     lines += [_line("all others", by_rule[~own].sum()), _line("total", by_rule.sum())]
     return "\n".join([*lines, "", *_totals(waiting, priced, cores), *_unpriced(unpriced)])
 
@@ -81,7 +84,7 @@ def _totals(waiting: Sequence[Job], priced: pd.DataFrame, cores: int) -> list[st
     wall = wall_seconds(waiting, priced.seconds.tolist(), cores) / HOUR
     return [
         f"CPU hours {hours.get('cpu', 0.0):.2f}, GPU hours {hours.get('gpu', 0.0):.2f}; one job after the other "
-        f"{priced.seconds.sum() / HOUR:.2f} h, on {cores} cores about {wall:.2f} h; disk {priced.bytes.sum() / GIGABYTE:.2f} GB."
+        f"{hours.sum():.2f} h, on {cores} cores about {wall:.2f} h; disk {priced.bytes.sum() / GIGABYTE:.2f} GB."
     ]
 
 

@@ -1,4 +1,4 @@
-"""Places: where a study runs. Each names data sets, domains and one scenario, and any study can be told to run there."""
+"""Places: where a study runs. Each names data sets, domains and one scenario; any study can be told to run there."""
 
 import csv
 import re
@@ -113,7 +113,9 @@ def _subjects_by(column: str, name: str, dataset: Mapping[str, Any]) -> Counter[
         raise InputError(f"{table}: {error.strerror}; put manifest.csv there (docs/how-to/own-data.md)") from error
     lacking = [key for key in ("subject", column) if not rows or not (rows[0].get(key) or "").strip()]
     if lacking:
-        raise InputError(f"{table}: its rows have no {' and no '.join(lacking)}; fill that column in, or divide by another")
+        raise InputError(
+            f"{table}: its rows have no {' and no '.join(lacking)}; fill that column in, or divide by another"
+        )
     return Counter(value for _, value in sorted({(row["subject"], row[column]) for row in rows}))
 
 

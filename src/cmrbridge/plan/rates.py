@@ -1,4 +1,4 @@
-"""What a unit of work costs, from the records of finished studies: seconds of processor time, and bytes that are kept."""
+"""What a unit of work costs, from the records of finished studies: seconds of processor time, and bytes kept."""
 
 import csv
 import dataclasses
@@ -11,7 +11,8 @@ import pandas as pd
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.cohorts import cohorts_of
-from cmrbridge.plan.work import Job, work_of
+from cmrbridge.plan.jobs import Job
+from cmrbridge.plan.work import work_of
 
 COLUMNS = ["rule", "variant", "device", "unit", "start_seconds", "seconds_per_unit", "bytes_per_job", "jobs", "studies"]
 START = {"light": 3.0, "torch": 8.0}  # of a job's Python and what it imports, on two cores that were otherwise idle
@@ -21,7 +22,7 @@ LEAST = 0.2  # of a job's seconds at least are its work's, however short it was
 def rates_of(studies: Iterable[Path]) -> pd.DataFrame:
     """One row (`COLUMNS`) per rule, variant and device, over all ``studies``, folders of finished results.
 
-    A rate is the sum of seconds beyond the start over the sum of work: long jobs count for more, as their share is surer.
+    A rate is the sum of seconds beyond the start over the sum of work: long jobs, whose share is surer, count for more.
     """
     measured = pd.concat([measured_jobs(folder) for folder in studies])
     measured["net"] = (measured.seconds - measured.start).clip(lower=LEAST * measured.seconds)
@@ -45,7 +46,8 @@ def rates_of(studies: Iterable[Path]) -> pd.DataFrame:
 
 
 def measured_jobs(folder: Path) -> pd.DataFrame:
-    """One row per recorded job of a finished study: rule, folder, variant, device, unit, amount, seconds, start, bytes, study.
+    """One row per recorded job of a finished study: rule, folder, device, study, variant, unit, amount, seconds, start,
+    bytes.
 
     seconds: of processor time, as far as benchmark.tsv tells; else of wall time, and then the start is added, which a
     record does not see.
@@ -60,7 +62,9 @@ def measured_jobs(folder: Path) -> pd.DataFrame:
     try:
         works = work_of(jobs, cohorts)
     except KeyError as error:
-        raise InputError(f"{folder}: records of another version, without {error}; name a study that this one ran") from error
+        raise InputError(
+            f"{folder}: records of another version, without {error}; name a study that this one ran"
+        ) from error
     rows = []
     for (path, record), job, work in zip(records.items(), jobs, works):
         start = START["torch" if record["device"] else "light"]

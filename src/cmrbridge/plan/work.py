@@ -1,9 +1,8 @@
 """How much a job has to do, told by its params alone: the same for a job that is planned and for one that has run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 from cmrbridge.plan.cohorts import Cohorts
 from cmrbridge.plan.jobs import Job
@@ -36,8 +35,8 @@ class _Study:
         self.side = next((int(job.params["settings"]["size"]) for job in jobs if job.rule == "ingest"), 64)
 
     def operations(self, rule: str, folder: str) -> float:
-        """10⁹ multiplications of one call of the network that the training in ``folder`` made, as far as its widths tell:
-        pixels of each level times its channels squared times its blocks. 1 where that training is not known."""
+        """10⁹ multiplications of one call of the network that the training in ``folder`` made, as far as its widths
+        tell: pixels of each level times its channels squared times its blocks. 1 where that training is not known."""
         training = self.made.get((rule, folder))
         if training is None:
             return 1.0
@@ -52,9 +51,9 @@ class _Study:
         return sum(self.cohorts.subjects(domain, part) for domain in dict.fromkeys(domains) for part in parts)
 
 
-def _folder_of(job: Job, name: str) -> str:
-    """The folder of the input called ``name``."""
-    return next(str(PurePath(path).parent) for path in job.inputs if PurePath(path).name.startswith(name))
+def _folder_of(job: Job, *names: str) -> str:
+    """The folder of the input whose name starts with one of these."""
+    return next(str(PurePath(path).parent) for path in job.inputs if PurePath(path).name.startswith(names))
 
 
 def _generator(study: _Study, job: Job) -> Work:
@@ -67,7 +66,7 @@ def _drawing(rule: str, share: Callable[[Job], float]) -> Callable[[_Study, Job]
     """Sampling with the network of a training: subjects × share × calls × the network's operations."""
 
     def work(study: _Study, job: Job) -> Work:
-        model = _folder_of(job, ("model" if rule == "train_masks" else ("model", "step-")))  # type: ignore[arg-type]
+        model = _folder_of(job, "model", "step-")
         amount = study.subjects(job, "train") * share(job) * job.params["settings"]["calls"]
         return Work("", "subjects x calls x 10^9 multiplications", amount * study.operations(rule, model))
 
@@ -103,8 +102,14 @@ def _caged(study: _Study, job: Job) -> Work:
 
 
 def _prediction(study: _Study, job: Job) -> Work:
+    """Reading, resampling and writing cost more than most networks, so that all have one rate."""
     times = 2 if job.params.get("ensemble") else 1
-    return Work(job.wildcards["architecture"], "subjects", times * study.subjects(job, "test"))
+    return Work("", "subjects", times * study.subjects(job, "test"))
+
+
+def _caged_prediction(study: _Study, job: Job) -> Work:
+    """nnU-Net's networks are large: its time is theirs, over up to four mirrored images."""
+    return Work("", "subjects x 10^6 pixels", _prediction(study, job).amount * study.side**2 / 1e6)
 
 
 def _scored(study: _Study, job: Job) -> Work:
@@ -143,7 +148,7 @@ _RULES: dict[str, Callable[[_Study, Job], Work]] = {
     "train_segmenter": _segmenter,
     "train_nnunet": _caged,
     "predict": _prediction,
-    "predict_nnunet": _prediction,
+    "predict_nnunet": _caged_prediction,
     "evaluate": _scored,
     "write_features": _of_subjects("test"),
     "measure_probe": _readers(lambda job: len(job.params["runs"])),
