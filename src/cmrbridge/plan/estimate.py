@@ -62,29 +62,39 @@ def told(waiting: Sequence[Job], costs: pd.DataFrame, cores: int) -> str:
     """The estimate as text: a line per rule, and the totals."""
     if costs.empty:
         return "Nothing is left to run."
-    priced = costs.fillna({"seconds": 0.0})
-    by_rule = priced.groupby("rule").agg(jobs=("rule", "size"), seconds=("seconds", "sum"), bytes=("bytes", "sum"))
+    by_rule = costs.groupby("rule").agg(
+        jobs=("rule", "size"),
+        seconds=("seconds", lambda each: each.sum(skipna=False)),
+        bytes=("bytes", "sum"),
+    )
     by_rule = by_rule.sort_values("seconds", ascending=False)
-    unpriced = costs[costs.seconds.isna()]
-    own = (by_rule.seconds >= SHOWN) | by_rule.index.isin(unpriced.rule)
+    own = ~(by_rule.seconds < SHOWN)  # what has no rate is shown too
     lines = [
         f"{'rule':<24}{'jobs':>6}{'hours':>9}{'GB':>8}",
-        *(_line(rule, row) for rule, row in by_rule[own].iterrows()),
+        *(_line(str(rule), row) for rule, row in by_rule[own].iterrows()),
+        _line("all others", by_rule[~own].sum()),
+        _line("total", by_rule.sum(skipna=False)),
+        "",
     ]
-    lines += [_line("all others", by_rule[~own].sum()), _line("total", by_rule.sum())]
-    return "\n".join([*lines, "", *_totals(waiting, priced, cores), *_unpriced(unpriced)])
+    return "\n".join([*lines, *_totals(waiting, costs, cores), *_unpriced(costs[costs.seconds.isna()])])
 
 
 def _line(name: str, row: pd.Series) -> str:
-    return f"{name:<24}{row.jobs:>6.0f}{row.seconds / HOUR:>9.2f}{row.bytes / GIGABYTE:>8.2f}"
+    hours = "unknown" if pd.isna(row.seconds) else f"{row.seconds / HOUR:.2f}"
+    return f"{name:<24}{row.jobs:>6.0f}{hours:>9}{row.bytes / GIGABYTE:>8.2f}"
 
 
-def _totals(waiting: Sequence[Job], priced: pd.DataFrame, cores: int) -> list[str]:
-    hours = priced.groupby("device").seconds.sum() / HOUR
-    wall = wall_seconds(waiting, priced.seconds.tolist(), cores) / HOUR
+def _totals(waiting: Sequence[Job], costs: pd.DataFrame, cores: int) -> list[str]:
+    priced = costs.seconds.fillna(0.0)
+    hours = {device: group.seconds.sum(skipna=False) / HOUR for device, group in costs.groupby("device")}
+    each = ", ".join(
+        f"{device.upper()} hours {'unknown' if pd.isna(value) else f'{value:.2f}'}" for device, value in hours.items()
+    )
+    wall = wall_seconds(waiting, priced.tolist(), cores) / HOUR
+    at_least = "" if costs.seconds.notna().all() else "at least "
     return [
-        f"CPU hours {hours.get('cpu', 0.0):.2f}, GPU hours {hours.get('gpu', 0.0):.2f}; one job after the other "
-        f"{hours.sum():.2f} h, on {cores} cores about {wall:.2f} h; disk {priced.bytes.sum() / GIGABYTE:.2f} GB."
+        f"{each}; one job after the other {at_least}{priced.sum() / HOUR:.2f} h, "
+        f"on {cores} cores {at_least or 'about '}{wall:.2f} h; disk {at_least}{costs.bytes.sum() / GIGABYTE:.2f} GB."
     ]
 
 
