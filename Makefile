@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study test prove lint format slurm-env nnunet-env docs reference
+.PHONY: env demo study plan test prove lint format slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -33,8 +33,12 @@ demo: env
 	@$(BIN)/snakemake --cores $(CORES)
 	@echo "The report: file://$(CURDIR)/results/demo/paper/report.html"
 
+# PLACE names an entry of workflow/places.yaml, PRESET the sizes: cpu, gpu or reconstructed
 study: env
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY) $(if $(PLACE)$(PRESET),--config $(PLACE:%=place=%) $(PRESET:%=preset=%))
+
+plan: env
+	@$(BIN)/cmrbridge plan $(STUDY) --cores $(CORES) $(PLACE:%=--place %) $(PRESET:%=--preset %)
 
 test: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

@@ -16,6 +16,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 configfile: f"{workflow.basedir}/config.yaml"
+configfile: f"{workflow.basedir}/workflow/places.yaml"
 
 
 validate(config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")

@@ -1,4 +1,5 @@
-"""``cmrbridge``: the trainings without Snakemake, from packed files, in resumable slices, on a borrowed machine."""
+"""``cmrbridge``: what a study would cost; and the trainings without Snakemake, from packed files, in resumable slices,
+on a borrowed machine."""
 
 import argparse
 import json
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        train(asked)
+        asked.command(asked)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
@@ -60,11 +61,46 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--data", type=Path, required=True, metavar="PACK", help="training.npz of a domain", **many
         )
+        command.set_defaults(command=train)
         command.add_argument("--settings", type=Path, required=True, help="JSON file of the training's settings")
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="model, record, resume state")
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
+    add_planning(commands)
     return top
+
+
+def add_planning(commands: Any) -> None:
+    """The commands that estimate: `plan` and `rates`."""
+    plan = commands.add_parser("plan", help="what a study would cost: jobs, hours, disk")
+    plan.set_defaults(command=estimate)
+    plan.add_argument("study", type=Path, help="overlay of config.yaml, such as studies/wong2025.yaml")
+    plan.add_argument("--place", help="where it runs: an entry of workflow/places.yaml")
+    plan.add_argument("--preset", help="its sizes: cpu, gpu or reconstructed")
+    plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="as many as Snakemake will be given")
+    plan.add_argument("--rates", type=Path, default=Path("resources/rates.tsv"), help="what units of work cost")
+    plan.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
+    rates = commands.add_parser("rates", help="what units of work cost, from finished studies; to standard output")
+    rates.set_defaults(command=measure)
+    rates.add_argument(
+        "results", type=Path, nargs="+", metavar="RESULTS", help="folders such as results/wong2025_phantom"
+    )
+
+
+def estimate(asked: argparse.Namespace) -> None:
+    from cmrbridge.plan.dag import planned
+    from cmrbridge.plan.estimate import costs_of, read_rates, told
+
+    keys = {name: value for name in ("place", "preset") if (value := getattr(asked, name))}
+    rates = read_rates(asked.rates)
+    waiting, done = planned(asked.snakefile, asked.study, keys, asked.cores)
+    print(told(waiting, costs_of(waiting, done, rates), asked.cores))
+
+
+def measure(asked: argparse.Namespace) -> None:
+    from cmrbridge.plan.rates import rates_of
+
+    rates_of(asked.results).to_csv(sys.stdout, sep="\t", index=False, float_format="%.4g")
 
 
 def train(asked: argparse.Namespace) -> None:

@@ -76,7 +76,7 @@ NNUNET = {
     "python": str(nnunet_python(STUDY, Path(workflow.basedir))),
     "lock": nnunet_lock(Path(workflow.basedir)),
 }
-GPUS = 1 if STUDY["preset"] == "gpu" else 0
+GPUS = 1 if STUDY["preset"] in ("gpu", "reconstructed") else 0
 
 
 wildcard_constraints:
@@ -105,7 +105,9 @@ def code(script, entry, *selected):
 
 def published():
     """The study as its report shows it: datasets with the paths as written, not as this machine expands them."""
-    datasets = {name: config["datasets"][name] for name in datasets_of(STUDY)}
+    place = config["places"].get(STUDY.get("place"), {})
+    written = {**config["datasets"], **place.get("datasets", {})}
+    datasets = {name: written[name] for name in datasets_of(STUDY)}
     return yaml.safe_dump(
         {**STUDY, "datasets": datasets}, sort_keys=False, allow_unicode=True
     )

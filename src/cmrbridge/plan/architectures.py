@@ -10,15 +10,21 @@ VOLUMETRIC = ("unet3d", "vnet", "dynunet3d")  # learn from whole stacks (segment
 Study = dict[str, Any]
 
 
+def arms_of(study: Study, architecture: str) -> list[str]:
+    """The chosen arms that this architecture takes: all but those that ``run.skip`` names."""
+    skipped = study["run"]["skip"].get(architecture, [])
+    return [arm for arm in study["run"]["arms"] if arm not in skipped]
+
+
 def check_architectures(study: Study) -> None:
     """InputError that names an arm of single slices and the 3-D architecture that is to learn from them, or the
     network that is missing to judge translations."""
     volumetric = [name for name in study["run"]["architectures"] if name in (*VOLUMETRIC, "nnunet3d")]
-    for arm in study["run"]["arms"] if volumetric else ():
+    for architecture, arm in ((one, arm) for one in volumetric for arm in arms_of(study, one)):
         if (study["arms"][arm]["synthetic"] or {}).get("ratio"):
             raise InputError(
-                f"run.arms: {arm} learns from generated pairs, which are single slices, and {', '.join(volumetric)} "
-                f"from whole stacks; take {arm} out of run.arms, or make a study of the 3-D architectures apart"
+                f"run.arms: {arm} learns from generated pairs, which are single slices, and {architecture} "
+                f"from whole stacks; take {arm} out of run.arms, or name it in run.skip.{architecture}"
             )
     if any(study["arms"][arm][key] for arm in study["run"]["arms"] for key in ("translated", "test_translation")):
         judge_architecture(study)

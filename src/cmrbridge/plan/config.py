@@ -1,31 +1,23 @@
-"""From the validated config to the study that the rules read: preset laid over, paths expanded, references checked."""
+"""From the validated config to the study that the rules read: place and preset laid over, paths expanded, references
+checked."""
 
 import copy
-import os
-import re
-from collections.abc import Iterable, Mapping
-from itertools import combinations
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.architectures import CAGED, check_architectures
+from cmrbridge.plan.architectures import CAGED, arms_of, check_architectures
+from cmrbridge.plan.catalogue import known, located, merge
+from cmrbridge.plan.domains import check_scenario
 from cmrbridge.plan.generators import check_generators
 from cmrbridge.plan.nnunet import check_nnunet
+from cmrbridge.plan.places import leave_out, overlay_of
 
 Study = dict[str, Any]
 
-PER_FRAME = {"phase", "annotated", "image", "label", "slices", "sha256"}
-
 BATCH_NORM = ("unet2d_batch",)  # architectures that have it; a test holds this against the networks
 ADAPTS_BATCH_NORM = ("adabn", "tent")  # test-time methods
-
-HOW_TO_GET = {
-    "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there",
-    "mnms": "ask for M&Ms through the challenge's request form (University of Barcelona) and unpack it there",
-    "mnms2": "ask for M&Ms-2 through the challenge's request form (University of Barcelona) and unpack it there",
-    "manifest": "put manifest.csv with its images and labels there (columns: docs/how-to/own-data.md)",
-}
 
 
 def resolve(config: Mapping[str, Any], home: Path | None = None) -> Study:
@@ -34,12 +26,23 @@ def resolve(config: Mapping[str, Any], home: Path | None = None) -> Study:
     home: the repository, below which tools of environments of their own lie; by default the working directory.
     """
     study = copy.deepcopy(dict(config))
-    presets = study.pop("presets")
-    _known(study["preset"], presets, "preset", "presets")
-    merge(study, presets[study["preset"]])
+    presets, places = study.pop("presets"), study.pop("places", {})
+    known(study["preset"], presets, "preset", "presets")
+    sizes: dict[str, Any] = {}
+    if "place" in study:
+        known(study["place"], places, "place", "places")
+        overlay, sizes = overlay_of(study["place"], places[study["place"]])
+        notes = overlay.pop("notes")
+        merge(study, overlay)
+        study["notes"] = [*study.get("notes", []), *notes]
+        study["study"] = f"{study['study']}_{study['place']}"
+    for overlaid in (presets, sizes):
+        merge(study, overlaid.get(study["preset"], {}))
+    if "place" in study:
+        leave_out(study)
     _check_references(study)
     for name in datasets_of(study):
-        study["datasets"][name] = _located(name, study["datasets"][name])
+        study["datasets"][name] = located(name, study["datasets"][name])
     _check_licences(study)
     check_architectures(study)
     check_generators(study)
@@ -58,27 +61,24 @@ def _check_licences(study: Study) -> None:
             )
 
 
-def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> None:
-    """Lay ``overlay`` over ``base`` in place: dicts merge, everything else is replaced."""
-    for key, value in overlay.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            merge(base[key], value)
-        else:
-            base[key] = copy.deepcopy(value)
-
-
 def domains_of(study: Study) -> list[str]:
-    """Every domain that the chosen scenarios touch, in the order of first mention."""
+    """Every domain that the chosen scenarios and arms touch, in the order of first mention."""
     names: list[str] = []
     for scenario in scenarios_of(study).values():
-        names += [scenario["source"], *scenario["unlabelled"], *scenario["targets"]]
+        names += [scenario["source"], *scenario["unlabelled"], *scenario["targets"], *_centres(scenario, study)]
     return list(dict.fromkeys(names))
 
 
+def _centres(scenario: Mapping[str, Any], study: Study) -> list[str]:
+    """The labelled domains of an arm that trains on several, where one is chosen."""
+    asked = any(study["arms"][arm]["train_on"] == "centres" for arm in study["run"]["arms"])
+    return list(scenario["centres"]) if asked else []
+
+
 def labelled_domains(study: Study) -> set[str]:
-    """Domains whose labels are needed: sources and targets."""
+    """Domains whose labels are needed: sources, targets, and the centres of an arm that trains on several."""
     scenarios = scenarios_of(study).values()
-    return {scenario["source"] for scenario in scenarios} | {t for scenario in scenarios for t in scenario["targets"]}
+    return {name for one in scenarios for name in (one["source"], *one["targets"], *_centres(one, study))}
 
 
 def datasets_of(study: Study) -> list[str]:
@@ -103,9 +103,9 @@ def judge_of(study: Study) -> str:
     InputError where it saw anything but real images of the source.
     """
     name = str(study.get("judge", study["comparisons"]["baseline"]))
-    _known(name, study["run"]["arms"], "judge", "run.arms")
+    known(name, study["run"]["arms"], "judge", "run.arms")
     arm = study["arms"][name]
-    if remedies_of(arm) or arm["train_on"] == "target":
+    if remedies_of(arm) or arm["train_on"] != "source":
         raise InputError(
             f"judge: arm {name!r} (the baseline, where `judge` names none) uses more than the source's real images; "
             "set `judge` to an arm of run.arms that does not"
@@ -126,52 +126,72 @@ def access_of(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> str:
 def _check_references(study: Study) -> None:
     run = study["run"]
     for scenario in run["scenarios"]:
-        _known(scenario, study["scenarios"], "run.scenarios", "scenarios")
+        known(scenario, study["scenarios"], "run.scenarios", "scenarios")
     for name, scenario in scenarios_of(study).items():
-        _check_scenario(name, scenario, study)
+        check_scenario(name, scenario, study)
     for arm in run["arms"]:
-        _known(arm, study["arms"], "run.arms", "arms")
+        known(arm, study["arms"], "run.arms", "arms")
         _check_arm(arm, study)
     sources = [scenario["source"] for scenario in scenarios_of(study).values()]
     if len(set(sources)) < len(sources):
         raise InputError(f"run.scenarios: two of them have one source ({', '.join(sources)}); make a study of each")
     for key in ("baseline", "reference", "primary_arm"):
-        _known(study["comparisons"][key], run["arms"], f"comparisons.{key}", "run.arms")
+        known(study["comparisons"][key], run["arms"], f"comparisons.{key}", "run.arms")
+    _check_skips(study)
     for arm in study["shift"]["probe"]:
-        _known(arm, run["arms"], "shift.probe", "run.arms")
+        known(arm, run["arms"], "shift.probe", "run.arms")
     if study["shift"]["probe"] and set(run["architectures"]) <= set(CAGED):
         raise InputError("shift.probe: the real nnU-Net shows no features; add another architecture, or probe no arm")
     if "judge" in study:
-        _known(study["judge"], run["arms"], "judge", "run.arms")
+        known(study["judge"], run["arms"], "judge", "run.arms")
     compared = study["comparisons"]
-    _known(compared["primary_metric"], compared["metrics"], "comparisons.primary_metric", "comparisons.metrics")
+    known(compared["primary_metric"], compared["metrics"], "comparisons.primary_metric", "comparisons.metrics")
     if compared["primary_arm"] == compared["baseline"] and len(run["arms"]) > 1:
         raise InputError(f"comparisons.primary_arm is the baseline {compared['baseline']!r}: name the arm under test")
     primary = compared["primary_target"]
     targets = [target for scenario in scenarios_of(study).values() for target in scenario["targets"]]
-    _known(primary, targets, "comparisons.primary_target", "the targets of the chosen scenarios")
+    known(primary, targets, "comparisons.primary_target", "the targets of the chosen scenarios")
+
+
+def _check_skips(study: Study) -> None:
+    """Every architecture trains what its other arms are held against, and the first, which the overlays show, all."""
+    run, compared = study["run"], study["comparisons"]
+    for architecture, skipped in run["skip"].items():
+        known(architecture, run["architectures"], "run.skip", "run.architectures")
+        for arm in skipped:
+            known(arm, run["arms"], f"run.skip.{architecture}", "run.arms")
+        needed = {compared["baseline"], compared["reference"], study.get("judge", compared["baseline"])}
+        if needed & set(skipped) or architecture == run["architectures"][0]:
+            raise InputError(
+                f"run.skip.{architecture}: the baseline, the reference and the judge are trained with every "
+                "architecture, and the first of run.architectures takes every arm; skip other arms, or change the order"
+            )
 
 
 def _check_arm(name: str, study: Study) -> None:
     arm = study["arms"][name]
     remedies = remedies_of(arm)
-    if arm["train_on"] == "target" and remedies:
-        raise InputError(f"arms.{name}: train_on: target is the ceiling; it takes no {' and no '.join(remedies)}")
+    if arm["train_on"] != "source" and remedies:
+        what = "target is the ceiling" if arm["train_on"] == "target" else "centres is a remedy by itself"
+        raise InputError(f"arms.{name}: train_on: {what}; it takes no {' and no '.join(remedies)}")
+    for scenario, settings in scenarios_of(study).items() if arm["train_on"] == "centres" else ():
+        if len(settings["centres"]) < 2:
+            raise InputError(f"arms.{name}: train_on: centres needs two or more in scenarios.{scenario}.centres")
     for key in ("test_translation", "test_time"):
         if arm["adversarial"] and arm[key]:
             raise InputError(f"arms.{name}: adversarial and {key} together see the target twice; make two arms")
     step = (arm["synthetic"] or {}).get("step")
     if step is not None:
-        _known(step, study["synthesis"]["train"].get("keep", []), f"arms.{name}.synthetic.step", "synthesis.train.keep")
+        known(step, study["synthesis"]["train"].get("keep", []), f"arms.{name}.synthetic.step", "synthesis.train.keep")
     for key in ("translated", "test_translation"):
         if arm[key]:
-            _known(arm[key]["method"], study["translation"]["methods"], f"arms.{name}.{key}", "translation.methods")
-    _known(arm["augment"], study["augmentations"], f"arms.{name}.augment", "augmentations")
+            known(arm[key]["method"], study["translation"]["methods"], f"arms.{name}.{key}", "translation.methods")
+    known(arm["augment"], study["augmentations"], f"arms.{name}.augment", "augmentations")
     if arm["test_time"] is not None:
-        _known(arm["test_time"], study["test_time"], f"arms.{name}.test_time", "test_time")
+        known(arm["test_time"], study["test_time"], f"arms.{name}.test_time", "test_time")
         _check_test_time(name, study)
     if arm["adversarial"] is not None:
-        _known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
+        known(arm["adversarial"], study["adversarial"], f"arms.{name}.adversarial", "adversarial")
         phases = study["adversarial"][arm["adversarial"]]
         if phases.get("alone", 0) > phases.get("start", 1):
             raise InputError(
@@ -189,7 +209,8 @@ def _check_test_time(name: str, study: Study) -> None:
     """What adapts batch norm needs architectures that have it, and what flips, networks that know mirror images."""
     augment = study["arms"][name]["augment"]
     method = study["test_time"][study["arms"][name]["test_time"]]["method"]
-    without = [one for one in study["run"]["architectures"] if one not in BATCH_NORM]
+    asked = [one for one in study["run"]["architectures"] if name in arms_of(study, one)]
+    without = [one for one in asked if one not in BATCH_NORM]
     if method in ADAPTS_BATCH_NORM and without:
         raise InputError(
             f"arms.{name}: {method} adapts batch norm, which {', '.join(without)} has not: "
@@ -200,88 +221,3 @@ def _check_test_time(name: str, study: Study) -> None:
             f"arms.{name}: flip averages over mirror images, which augment {augment!r} never shows the network: "
             f"set augmentations.{augment}.mirror_chance, or choose an augment that has it"
         )
-
-
-def _check_scenario(name: str, scenario: Mapping[str, Any], study: Study) -> None:
-    for role in ("source", "unlabelled", "targets"):
-        for domain in [scenario[role]] if role == "source" else scenario[role]:
-            _known(domain, study["domains"], f"scenarios.{name}.{role}", "domains")
-            _known(study["domains"][domain]["dataset"], study["datasets"], f"domains.{domain}.dataset", "datasets")
-    if not scenario["targets"]:
-        raise InputError(f"scenarios.{name}.targets is empty: name at least one domain that training does not see")
-    if scenario["source"] in [*scenario["targets"], *scenario["unlabelled"]]:
-        raise InputError(
-            f"scenarios.{name}: the source {scenario['source']!r} is no unseen domain; take it out of targets"
-        )
-    named = dict.fromkeys([scenario["source"], *scenario["unlabelled"], *scenario["targets"]])
-    for first, second in combinations(named, 2):
-        if not _disjoint(study["domains"][first], study["domains"][second]):
-            raise InputError(
-                f"scenarios.{name}: domains {first} and {second} may share subjects, which would leak from training "
-                "into the test; give both a `where` on one column with different values"
-            )
-    for domain in named:
-        _check_domain(domain, study)
-
-
-def _disjoint(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether no subject can be in both: another data set, or one column with other values."""
-    if one["dataset"] != other["dataset"]:
-        return True
-    here, there = one.get("where", {}), other.get("where", {})
-    return any(not set(_listed(here[column])) & set(_listed(there[column])) for column in here.keys() & there.keys())
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _check_domain(name: str, study: Study) -> None:
-    domain = study["domains"][name]
-    split = {**study["split"], **domain.get("split", {})}
-    if split["train"] + split["val"] >= 1:
-        raise InputError(f"domain {name}: train {split['train']} and val {split['val']} leave no subject for the test")
-    frames = PER_FRAME & domain.get("where", {}).keys()
-    if frames:
-        raise InputError(f"domains.{name}.where: {', '.join(frames)} is a frame's; a domain is made of whole subjects")
-    _check_twin_split(name, split.get("split_as", name), study)
-    dataset = study["datasets"][domain["dataset"]]
-    scanners = _listed(domain.get("where", {}).get("scanner", []))
-    if dataset["reader"] == "phantom" and not set(scanners) <= set(dataset["scanners"]):
-        raise InputError(f"domains.{name}: datasets.{domain['dataset']}.scanners has no {', '.join(scanners)}; add it")
-
-
-def _check_twin_split(name: str, other: str, study: Study) -> None:
-    """A domain that is split as another must choose among the same subjects."""
-    _known(other, study["domains"], f"domains.{name}.split.split_as", "domains")
-    for key in ("dataset", "where"):
-        if study["domains"][name].get(key) != study["domains"][other].get(key):
-            raise InputError(f"domains.{name}.split.split_as: {other!r} has another {key}; give both the same")
-    ours, theirs = ({**study["split"], **study["domains"][one].get("split", {})} for one in (name, other))
-    if theirs.get("split_as", other) != other:
-        raise InputError(f"domains.{name}.split.split_as: {other!r} is itself split as another; name that one")
-    for key in ("train", "val", "seed"):
-        if ours[key] != theirs[key]:
-            raise InputError(f"domains.{name}.split.{key} differs from that of {other!r}: give both the same")
-
-
-def _known(name: object, catalogue: Iterable[object], key: str, where: str) -> None:
-    names = list(catalogue)
-    if name not in names:
-        raise InputError(f"config: {key} names {name!r}, which is not in {where} ({', '.join(map(str, names))})")
-
-
-def _located(name: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """The data set with its path expanded and found on disk; a phantom has none."""
-    if dataset["reader"] == "phantom":
-        return dict(dataset)
-    path = os.path.expandvars(dataset["path"])
-    missing = re.search(r"\$\{?(\w+)", path)
-    if missing:
-        raise InputError(
-            f"datasets.{name}.path is {dataset['path']!r}, but the variable {missing[1]} is not set: export "
-            f"{missing[1]}=/folder/with/the/data, or write the path into the study"
-        )
-    if not Path(path).expanduser().is_dir():
-        raise InputError(f"datasets.{name}.path: no folder {path}: {HOW_TO_GET[dataset['reader']]}")
-    return {**dataset, "path": str(Path(path).expanduser())}

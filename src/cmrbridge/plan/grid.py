@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cmrbridge.plan.architectures import CAGED
+from cmrbridge.plan.architectures import CAGED, arms_of
 from cmrbridge.plan.config import Study, access_of, scenarios_of
 
 KEYS = ["scenario", "arm", "architecture", "seed"]
@@ -24,11 +24,12 @@ def grid(study: Study) -> pd.DataFrame:
     trained_as: the arm whose network it uses.
     """
     rows = []
-    shared = {arm: _trained_as(arm, study) for arm in study["run"]["arms"]}
     run = study["run"]
     for (name, scenario), arm_name, architecture, seed in product(
         scenarios_of(study).items(), run["arms"], run["architectures"], run["seeds"]
     ):
+        if arm_name not in arms_of(study, architecture):
+            continue
         arm = study["arms"][arm_name]
         rows.append(
             {
@@ -37,7 +38,7 @@ def grid(study: Study) -> pd.DataFrame:
                 "architecture": architecture,
                 "seed": seed,
                 "source": scenario["source"],
-                "training": scenario["targets"] if arm["train_on"] == "target" else [scenario["source"]],
+                "training": _training(arm, scenario),
                 "unlabelled": scenario["unlabelled"] if arm["adversarial"] else [],
                 "synthetic": _moment(arm["synthetic"]),
                 "translated": (arm["translated"] or {}).get("method", ""),
@@ -46,7 +47,7 @@ def grid(study: Study) -> pd.DataFrame:
                 "ensemble": (arm["test_translation"] or {}).get("ensemble", False),
                 "test_time": arm["test_time"] or "",
                 "access": access_of(arm, scenario),
-                "trained_as": shared[arm_name],
+                "trained_as": _trained_as(arm_name, architecture, study),
             }
         )
     return pd.DataFrame(rows)
@@ -80,10 +81,16 @@ def _moment(synthetic: Mapping[str, Any] | None) -> str:
     return "end" if synthetic["step"] is None else f"step-{synthetic['step']}"
 
 
-def _trained_as(name: str, study: Study) -> str:
-    """The first chosen arm of the same training: arms that differ at test time alone share one network."""
+def _training(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> list[str]:
+    """The domains whose labelled subjects train the arm."""
+    chosen = {"source": [scenario["source"]], "target": scenario["targets"], "centres": scenario["centres"]}
+    return list(chosen[arm["train_on"]])
+
+
+def _trained_as(name: str, architecture: str, study: Study) -> str:
+    """The first arm of the same training: arms that differ at test time alone share one network."""
     recipe = _training_recipe(study["arms"][name])
-    return next(arm for arm in study["run"]["arms"] if _training_recipe(study["arms"][arm]) == recipe)
+    return next(arm for arm in arms_of(study, architecture) if _training_recipe(study["arms"][arm]) == recipe)
 
 
 def _training_recipe(arm: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.architectures import CAGED
+from cmrbridge.plan.architectures import CAGED, arms_of
 
 LOCK = "envs/requirements-nnunet.txt"
 
@@ -22,8 +22,9 @@ def check_nnunet(study: Study, home: Path) -> None:
     for recipe in study["nnunet"]["own_augmentation_for"]:
         if recipe not in study["augmentations"]:
             raise InputError(f"nnunet.own_augmentation_for: {recipe!r} is not in augmentations")
-    for name in study["run"]["arms"]:
-        _check_arm(name, asked, study)
+    for architecture in asked:
+        for name in arms_of(study, architecture):
+            _check_arm(name, architecture, study)
     python = nnunet_python(study, home)
     if not os.access(python, os.X_OK):
         raise InputError(
@@ -32,12 +33,13 @@ def check_nnunet(study: Study, home: Path) -> None:
         )
 
 
-def _check_arm(name: str, asked: list[str], study: Study) -> None:
-    arm, where = study["arms"][name], f"arms.{name} with {asked[0]}"
+def _check_arm(name: str, architecture: str, study: Study) -> None:
+    arm, where = study["arms"][name], f"arms.{name} with {architecture}"
     for key in ("adversarial", "mixstyle", "test_time"):
         if arm[key]:
             raise InputError(
-                f"{where}: nnU-Net trains and predicts as it is, without {key}; take the arm or nnU-Net out of run"
+                f"{where}: nnU-Net trains and predicts as it is, without {key}; take the arm or nnU-Net out "
+                f"of run, or name {name} in run.skip.{architecture}"
             )
     own_augmentation(arm, study, where)
 

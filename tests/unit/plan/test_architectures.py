@@ -15,7 +15,7 @@ PAIRS = {"generator": "spade", "ratio": 1.0, "step": None}
 
 
 def study(architectures: list[str], **arm: Any) -> dict[str, Any]:
-    return {"run": {"arms": ["odd"], "architectures": architectures}, "arms": {"odd": NOTHING | arm}}
+    return {"run": {"arms": ["odd"], "architectures": architectures, "skip": {}}, "arms": {"odd": NOTHING | arm}}
 
 
 @pytest.mark.parametrize("name", VOLUMETRIC)

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.config import judge_of, merge, resolve
+from cmrbridge.plan.catalogue import merge
+from cmrbridge.plan.config import judge_of, resolve
 from cmrbridge.plan.grid import doses, grid, largest_ratio, trainings
 
 ROOT = Path(__file__).parents[3]
@@ -132,7 +133,7 @@ def test_sources_are_doses_only_where_they_are_nested(config: dict[str, Any], ne
         "where": {"scanner": "aurora" if nested else "dusk"},
         "split": {"train_subjects": 5, "split_as": "aurora"} if nested else {},
     }
-    config["scenarios"]["few"] = {"source": "few", "unlabelled": [], "targets": ["eclipse"]}
+    config["scenarios"]["few"] = {"source": "few", "unlabelled": [], "targets": ["eclipse"], "centres": []}
     config["run"] |= {"scenarios": ["scanners", "few"], "arms": ["real", "classic", "synthetic"]}
     assert len(doses(resolve(config))) == found
 

@@ -1,0 +1,124 @@
+"""Places: where a study runs. Each names data sets, domains and one scenario; any study can be told to run there."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cmrbridge.errors import InputError
+from cmrbridge.plan.catalogue import located
+
+ONE_VENDOR = {"acdc": {"vendor": "Siemens", "centre": "Dijon"}}  # readers whose data set holds a single value
+TRAIN, TARGET_TRAIN, VAL = 0.7, 0.4, 0.1  # shares of a divided data set's subjects: of the source, of another, of each
+
+Study = dict[str, Any]
+
+
+def overlay_of(name: str, place: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the place lays over a study, and its own presets, which go over the study's.
+
+    InputError where its data set can't be divided into a source and an unseen domain.
+    """
+    told = {"domains": {}, "notes": [], **place}
+    if "divide" in told:
+        told |= _divided(name, told["divide"], told["datasets"])
+    overlay = {
+        **{key: told[key] for key in ("datasets", "domains", "notes")},
+        "scenarios": {name: told["scenario"]},
+        "run": {"scenarios": [name]},
+        "comparisons": {"primary_target": told["primary_target"]},
+    }
+    return overlay, told.get("presets", {})
+
+
+def leave_out(study: Study) -> None:
+    """Take out of ``run`` the arms that the place can't feed, and note each: a study's arms are the same everywhere."""
+    scenario = study["scenarios"][study["run"]["scenarios"][0]]
+    for arm in list(study["run"]["arms"]):
+        recipe = study["arms"].get(arm, {})
+        lacks = {
+            "a second labelled centre": recipe.get("train_on") == "centres" and not scenario["centres"],
+            "images without labels": recipe.get("adversarial") and not scenario["unlabelled"],
+        }
+        for what in (what for what, missing in lacks.items() if missing):
+            study["run"]["arms"].remove(arm)
+            study["notes"].append(f"The arm {arm} is left out: {study['place']} has no {what}.")
+            for skipped in study["run"]["skip"].values():
+                skipped[:] = [name for name in skipped if name != arm]
+
+
+def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict[str, Any]:
+    """One domain per value of a column: the source, a second centre where there are three or more, and the targets."""
+    column = divide["by"]
+    counts = _subjects_by(column, divide["dataset"], datasets[divide["dataset"]])
+    largest_first = [value for value, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
+    if len(largest_first) < 2:
+        raise InputError(
+            f"place {name}: all subjects of {divide['dataset']} have one {column} ({largest_first[0]!r}), so it has no "
+            f"unseen domain: name a place with a second data set, or another column: places.{name}.divide.by"
+        )
+    source = divide.get("source", largest_first[0])
+    if source not in counts:
+        raise InputError(
+            f"places.{name}.divide.source: no subject has the {column} {source!r}; there are {', '.join(largest_first)}"
+        )
+    others = [value for value in largest_first if value != source]
+    domains = {
+        _named(value): {
+            "dataset": divide["dataset"],
+            "where": {column: value},
+            "split": {"train": TRAIN if value == source else TARGET_TRAIN, "val": VAL},
+        }
+        for value in (source, *others)
+    }
+    if len(domains) < len(counts):
+        raise InputError(f"place {name}: two values of {column} differ in signs alone; give them different letters")
+    halves = _halves(source, others[0], counts, domains) if len(others) > 1 else {}
+    targets = [_named(value) for value in (others[1:] if halves else others)]
+    scenario = {
+        "source": _named(source),
+        "unlabelled": [_named(value) for value in others],
+        "targets": targets,
+        "centres": list(halves),
+    }
+    return {"domains": domains | halves, "scenario": scenario, "primary_target": targets[0]}
+
+
+def _halves(
+    source: str, second: str, counts: Mapping[str, int], domains: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Two centres that together have as many training subjects as the source; none where the second has too few."""
+    half = int(counts[source] * TRAIN) // 2
+    if int(counts[second] * TARGET_TRAIN) < half or half < 1:
+        return {}
+    halves = {}
+    for value in (source, second):
+        whole = domains[_named(value)]
+        cap = {"train_subjects": half, "split_as": _named(value)}
+        halves[f"{_named(value)}_half"] = {**whole, "split": {**whole["split"], **cap}}
+    return halves
+
+
+def _subjects_by(column: str, name: str, dataset: Mapping[str, Any]) -> Counter[str]:
+    """Subjects of each value of a column, from the data set's own table."""
+    if dataset["reader"] in ONE_VENDOR:
+        return Counter({ONE_VENDOR[dataset["reader"]].get(column, dataset["reader"]): 1})
+    table = Path(located(name, dataset)["path"]) / "manifest.csv"
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise InputError(f"{table}: {error.strerror}; put manifest.csv there (docs/how-to/own-data.md)") from error
+    lacking = [key for key in ("subject", column) if not rows or not (rows[0].get(key) or "").strip()]
+    if lacking:
+        raise InputError(
+            f"{table}: its rows have no {' and no '.join(lacking)}; fill that column in, or divide by another"
+        )
+    return Counter(value for _, value in sorted({(row["subject"], row[column]) for row in rows}))
+
+
+def _named(value: str) -> str:
+    """A domain's name: letters, digits, dot, hyphen and underscore alone."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", value.strip()).lstrip(".-") or "_"

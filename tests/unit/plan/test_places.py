@@ -1,0 +1,132 @@
+"""Every paper's study in every place and size, and the places that have no unseen domain."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.utils import validate
+
+from cmrbridge.errors import InputError
+from cmrbridge.plan.catalogue import merge
+from cmrbridge.plan.config import domains_of, labelled_domains, resolve
+from cmrbridge.plan.grid import grid
+
+ROOT = Path(__file__).parents[3]
+STUDIES = ["wong2025", "li2025", "capstone2024"]
+PLACES = ["phantom", "acdc_sunnybrook", "mnms_vendors", "mnms_acdc", "manifest"]
+PRESETS = ["cpu", "gpu", "reconstructed"]
+VENDORS = ["GE"] * 4 + ["Philips Medical"] * 12 + ["Siemens"] * 10
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty folders where the data sets would lie, a manifest of three vendors, and an nnU-Net that can be started."""
+    for name in ("acdc", "sunnybrook", "mnms"):
+        (tmp_path / name).mkdir()
+    write_manifest(tmp_path, VENDORS)
+    python = tmp_path / ".venv-nnunet" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch(mode=0o755)
+    monkeypatch.setenv("CMRBRIDGE_DATA", str(tmp_path))
+    monkeypatch.setenv("CMRBRIDGE_MANIFEST", str(tmp_path))
+    return tmp_path
+
+
+def write_manifest(folder: Path, vendors: list[str]) -> None:
+    rows = [f"s{index},{phase},i.nii.gz,{vendor}" for index, vendor in enumerate(vendors) for phase in ("ED", "ES")]
+    (folder / "manifest.csv").write_text("\n".join(["subject,phase,image,vendor", *rows]) + "\n")
+
+
+def study(name: str, home: Path, **keys: Any) -> dict[str, Any]:
+    """The study as the Snakefile resolves it."""
+    config: dict[str, Any] = {}
+    for path in ("config.yaml", "workflow/places.yaml", f"studies/{name}.yaml"):
+        merge(config, yaml.safe_load((ROOT / path).read_text()))
+    merge(config, keys)
+    validate(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    return resolve(config, home)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("place", PLACES)
+def test_every_study_can_be_told_to_run_in_every_place_and_size(name: str, place: str, home: Path) -> None:
+    for preset in PRESETS:
+        chosen = study(name, home, place=place, preset=preset)
+        runs = grid(chosen)
+        assert chosen["study"] == f"{name}_{place}"
+        assert chosen["image"]["size"] == {"phantom": 64}.get(place, 96) if preset == "cpu" else 128
+        assert set(runs.scenario) == {place}
+        assert all(set(run.tested[1:]).isdisjoint([run.source]) for run in runs.itertuples())
+
+
+def test_only_the_arms_that_a_place_cannot_feed_are_left_out_and_said_so(home: Path) -> None:
+    arms = {place: study("capstone2024", home, place=place) for place in PLACES}
+    lacking = {place for place, chosen in arms.items() if "multi_centre" not in chosen["run"]["arms"]}
+    assert lacking == {"acdc_sunnybrook", "mnms_acdc"}
+    for place, chosen in arms.items():
+        assert any("multi_centre is left out" in note for note in chosen["notes"]) == (place in lacking)
+        assert {"real", "mild", "classic", "dann", "oracle"} <= set(chosen["run"]["arms"])
+
+
+def test_several_centres_train_at_equal_n_and_are_never_tested(home: Path) -> None:
+    chosen = study("capstone2024", home)
+    run = grid(chosen).query("arm == 'multi_centre'").iloc[0]
+    assert run.training == ["aurora_half", "borealis_half"]
+    caps = [chosen["domains"][name]["split"]["train_subjects"] for name in run.training]
+    assert sum(caps) == 0.6 * 100, "the source's training subjects"
+    assert run.access == "none"
+    assert set(run.training) <= set(domains_of(chosen)) & labelled_domains(chosen)
+    assert not set(run.training) & set(domains_of(study("wong2025", home))), "no other study prepares them"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ({"targets": ["aurora", "eclipse"], "source": "dusk"}, "aurora_half and aurora may share"),
+        ({"centres": ["aurora_half", "aurora"]}, "aurora_half and aurora may share"),
+        ({"centres": ["aurora_half"]}, "two or more"),
+    ],
+)
+def test_centres_that_would_leak_or_repeat_a_subject_are_refused(
+    home: Path, scenario: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        study("capstone2024", home, places={"phantom": {"scenario": scenario}})
+
+
+def test_an_architecture_skips_arms_but_never_the_one_they_are_held_against(home: Path) -> None:
+    runs = grid(study("capstone2024", home, preset="gpu"))
+    assert set(runs[runs.architecture == "nnunet2d"].arm) == {"real", "classic", "multi_centre"}
+    assert set(runs[runs.architecture == "vnet"].arm) == {"real", "mild", "classic", "dann", "multi_centre", "oracle"}
+    for skip in ({"nnunet2d": ["classic"]}, {"unet2d": ["mild"]}):
+        with pytest.raises(InputError, match=r"run\.skip"):
+            study("capstone2024", home, run={"skip": skip})
+
+
+def test_a_manifest_is_divided_by_a_column_the_largest_value_trains(home: Path) -> None:
+    chosen = study("capstone2024", home, place="manifest")
+    scenario = chosen["scenarios"]["manifest"]
+    assert (scenario["source"], scenario["targets"]) == ("Philips_Medical", ["GE"])
+    assert scenario["centres"] == ["Philips_Medical_half", "Siemens_half"]
+    assert chosen["domains"]["Philips_Medical"]["where"] == {"vendor": "Philips Medical"}
+    assert {chosen["domains"][name]["split"]["train_subjects"] for name in scenario["centres"]} == {4}
+    divide = {"manifest": {"divide": {"source": "Siemens"}}}
+    assert study("wong2025", home, place="manifest", places=divide)["scenarios"]["manifest"]["source"] == "Siemens"
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"place": "acdc"}, "acdc have one vendor.*no unseen domain"),
+        ({"place": "manifest"}, "manifest have one vendor.*'Philips'.*no unseen domain"),
+        ({"place": "manifest", "places": {"manifest": {"divide": {"by": "scanner"}}}}, "manifest.csv.*no scanner"),
+        ({"place": "mars"}, "place names 'mars'.*phantom.*mnms_acdc"),
+    ],
+)
+def test_a_place_without_an_unseen_domain_is_refused_with_the_reason(
+    home: Path, keys: dict[str, Any], words: str
+) -> None:
+    write_manifest(home, ["Philips"] * 9)
+    with pytest.raises(InputError, match=words):
+        study("li2025", home, **keys)
