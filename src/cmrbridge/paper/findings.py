@@ -42,7 +42,8 @@ def sentence(row: Any, seeds: int) -> str:
 def _other_tests(row: Any) -> str:
     """The p that count the pairing and the training runs, where they are defined."""
     tests = {"paired p": row.paired_p, "mixed model p": row.mixed_p, "with slopes p": row.mixed_slope_p}
-    return "".join(f", {name} {_equals(p)}" for name, p in tests.items() if pd.notna(p))
+    said = {name: quoted(p, "p", row.metric) for name, p in tests.items() if pd.notna(p)}
+    return "".join(f", {name} {_equals(p)}" for name, p in said.items())
 
 
 def verdict(row: Any) -> str:

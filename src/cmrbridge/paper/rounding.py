@@ -8,16 +8,19 @@ import pandas as pd
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER
 from cmrbridge.paper.style import number, p_value
 
-DIFFERENCES = ("difference", "ci_low", "ci_high")
-PLAIN = ("t", "df", "hedges_g")  # without a unit: two decimals whatever the metric
+INTERVALS = ("ci", "mixed", "mixed_slope", "bootstrap")
+DIFFERENCES = ("difference", *(f"{test}_{end}" for test in INTERVALS for end in ("low", "high")))
+SIZES = ("seed_sd", "margin", "mde", "mde_many_subjects", "mde_many_seeds")  # of differences, without a sign
+PLAIN = ("t", "df", "hedges_g", "hedges_low", "hedges_high")  # without a unit: two decimals whatever the metric
+COUNTS = ("needed_subjects", "needed_seeds")
 CLINICAL = ("bias", "low", "high", "median_error")
 
 
 def quoted(value: Any, column: str, metric: str) -> str:
     """One number of a record as sentences, macros and tables print it; an en dash where there is none.
 
-    Differences, their limits and the SD of seeds are in points (hundredths) where the metric is a share, else in its
-    unit; shares of the gap in percent; clinical errors are signed.
+    Differences, their limits and their sizes (the SD of seeds, say) are in points (hundredths) where the metric is a
+    share, else in its unit; shares of the gap in percent; clinical errors are signed.
     """
     scale = 100 if metric in HIGHER_IS_BETTER else 1
     if isinstance(value, str):
@@ -30,8 +33,10 @@ def quoted(value: Any, column: str, metric: str) -> str:
         return p_value(value)
     if column in DIFFERENCES:
         return f"{scale * value:+.2f}"
-    if column == "seed_sd":
+    if column in SIZES:
         return f"{scale * value:.2f}"
+    if column in COUNTS:
+        return f"{value:.0f}"
     if column == "share_of_gap_closed":
         return f"{100 * value:.0f}"
     if column in CLINICAL:

@@ -174,7 +174,12 @@ def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Pat
     assert list(shown.columns[first : first + 5]) == tests
     assert shown["Mixed p"].tolist() == [p_value(p) for p in compared.mixed_p]
     assert "<p>" + WHY_P_DIFFER in unescape(write(study, pictures))
-    write_tables(cases=study / "cases.csv", comparisons=study / "comparisons.csv", folder=study / "tables")
+    write_tables(
+        cases=study / "cases.csv",
+        comparisons=study / "comparisons.csv",
+        published=PUBLISHED,
+        folder=study / "tables",
+    )
     assert WHY_P_DIFFER in (study / "tables" / "comparisons.tex").read_text()
 
 
