@@ -24,6 +24,7 @@ validate(config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/pictures.smk"
 include: "workflow/rules/about.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/masks.smk"
