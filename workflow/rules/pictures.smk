@@ -51,10 +51,9 @@ CAPTIONS = {
     "forest": "Each arm minus the baseline on the test subjects of each target, vendor and pathology (n beside the names): mean over subjects with the 95 % interval of the paired t-test. Filled: the interval leaves out 0. An arrow goes on beyond the axis. Exploratory: not corrected for the number of groups.",
     "factors": "What each attribute's levels add to the Dice of slices, in points with 95 % intervals, the others held (a mixed model with the subject as random effect; n subjects); levels that the scans do not tell apart are named.",
     "curves": "Training loss and validation Dice (the source's own validation subjects) by arm and seed; n training runs.",
-}
-RANKS_CAPTION = {
     "ranks": "Mean rank of each arm over n test subjects, 1 is best, with Friedman's test; bars are half of Nemenyi's critical difference (CD, 5 % over all pairs) to either side. Two arms differ where their bars do not overlap; filled dots differ from the baseline (grey band). The oracle is left out.",
 }
+LEAST_REMEDIES = {"forest": 2, "ranks": 3}  # arms that there must be to compare
 PAGES = {  # a picture per target
     "distributions": "Every metric by arm and structure: one dot per test subject (mean over phases and seeds; n above), quartiles, whiskers of 1.5 interquartile ranges. Distances in mm.",
     "agreement": "Left: predicted minus reference against the mean of both, one mark per test subject (mean over seeds), with the bias, the 95 % limits of agreement (in brackets) and their 95 % confidence intervals as bands. Right: prediction against reference, Pearson's r and Lin's concordance (CCC). Volumes in mL, ejection fraction in %, n below.",
@@ -152,12 +151,12 @@ def target_pages():
 
 
 def pictures():
-    """Every picture of the report in its order. Two arms are compared by the forest plot; ranks begin at three."""
-    drawn = (
-        CAPTIONS
-        | (RANKS_CAPTION if len(REMEDIES) > 2 else {})
-        | (DOSE_CAPTIONS if DOSES else {})
-    )
+    """Every picture of the report in its order."""
+    drawn = {
+        name: caption
+        for name, caption in (CAPTIONS | (DOSE_CAPTIONS if DOSES else {})).items()
+        if len(REMEDIES) >= LEAST_REMEDIES.get(name, 1)
+    }
     return (
         [
             {

@@ -28,8 +28,8 @@ def subgroups(cases: pd.DataFrame, subjects: Mapping[str, Path], baseline: str, 
     """
     differences = paired_differences(cases, baseline, metric)
     known = pd.concat([attributes(path).assign(target=target) for target, path in subjects.items()])
-    known = known.drop_duplicates(["target", "subject"]).set_index(["target", "subject"])[list(BY)]
-    joined = differences.join(known.replace("", "unknown"), on=["target", "subject"])
+    known = known.drop_duplicates(["target", "subject"])[["target", "subject", *BY]]
+    joined = differences.merge(known.replace(dict.fromkeys(BY, ""), "unknown"), on=["target", "subject"], how="left")
     rows = [
         {"source": source, "architecture": architecture, "arm": arm, "grouping": grouping, "group": name}
         | paired_interval(one.difference)
@@ -50,8 +50,8 @@ def paired_differences(cases: pd.DataFrame, baseline: str, metric: str) -> pd.Da
     if baseline not in set(values.arm):
         raise InputError(f"no {metric} of arm {baseline!r} among the scores; run that arm")
     keys = ["source", "target", "architecture", "subject"]
-    theirs = values[values.arm == baseline].set_index(keys).value.rename("theirs")
-    ours = values[values.arm != baseline].join(theirs, on=keys, how="inner")
+    theirs = values[values.arm == baseline].rename(columns={"value": "theirs"})[[*keys, "theirs"]]
+    ours = values[values.arm != baseline].merge(theirs, on=keys)
     return ours.assign(difference=ours.value - ours.theirs)[[*keys, "arm", "difference"]]
 
 

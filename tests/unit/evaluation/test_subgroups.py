@@ -63,3 +63,7 @@ def test_the_interval_is_the_paired_t_tests() -> None:
 def test_a_missing_baseline_is_named(cases: pd.DataFrame, subjects: dict[str, Path]) -> None:
     with pytest.raises(InputError, match="'mild'"):
         subgroups(cases, subjects, "mild", "dice")
+
+
+def test_the_baseline_alone_has_no_groups(cases: pd.DataFrame, subjects: dict[str, Path]) -> None:
+    assert subgroups(cases[cases.arm == "classic"], subjects, "classic", "dice").empty
