@@ -66,10 +66,9 @@ def _few_subjects(facts: Facts) -> Iterator[str]:
     counts = facts.cases.groupby("target").subject.nunique()
     few = counts[counts < FEW]
     if len(few):
-        listed = ", ".join(f"{name} {count}" for name, count in few.items())
         yield (
-            f"Few test subjects ({listed}): intervals are wide, and a difference that is not significant is no proof "
-            "that there is none."
+            f"Few test subjects ({_counts(few)}): intervals are wide, and a difference that is not significant is no "
+            "proof that there is none."
         )
 
 
@@ -138,10 +137,9 @@ def _few_seeds(facts: Facts) -> Iterator[str]:
     few = runs.groupby("arm").min()
     few = few[few < facts.conditions.seeds]
     if len(few):
-        arms = ", ".join(f"{arm} {count}" for arm, count in few.items())
         yield (
-            f"Fewer than {facts.conditions.seeds} training runs ({arms}): how far a result hangs on the seed is "
-            "barely known."
+            f"Fewer than {facts.conditions.seeds} training runs ({_counts(few)}): how far a result hangs on the seed "
+            "is barely known."
         )
 
 
@@ -173,3 +171,7 @@ def _code(facts: Facts) -> Iterator[str]:
 
 def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _counts(numbers: pd.Series) -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())

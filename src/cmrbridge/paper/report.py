@@ -57,15 +57,7 @@ def _answer(study: Study) -> dict[str, Any]:
         "baseline": ", ".join(sorted(set(study.compared.baseline))),
         "arms": content.arms_table(about.access, seeds),
         "conditions": study.conditions,
-        "verdicts": give_verdicts(
-            study.compared,
-            study.cases,
-            study.summary,
-            study.trainings,
-            about.trained_as,
-            about.scenarios,
-            study.conditions,
-        ),
+        "verdicts": give_verdicts(study),
     }
 
 
