@@ -52,7 +52,7 @@ def test_nnunet_runs_end_to_end_and_leaves_nothing_of_its_own(tmp_path: Path) ->
 
 
 def test_without_its_environment_the_study_is_refused_before_any_job(tmp_path: Path) -> None:
-    result = snakemake(tmp_path, STUDY.replace("PYTHON", str(tmp_path / "nowhere")), "-n")
+    result = snakemake(tmp_path, STUDY.replace("PYTHON", str(tmp_path / "nowhere")))
     assert result.returncode != 0
     assert "make nnunet-env" in result.stdout + result.stderr
     assert not (tmp_path / "results").exists()

@@ -92,10 +92,12 @@ def test_a_new_data_set_is_a_manifest_and_ten_lines_of_yaml(tmp_path: Path) -> N
 def test_every_study_is_planned_and_priced_before_it_starts(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the phantom and a CPU no job is without a rate."""
-    startable = f"nnunet: {{python: {sys.executable}}}\n"  # planning asks no more of nnU-Net's environment
-    (tmp_path / "overlay.yaml").write_text((ROOT / "studies" / f"{name}.yaml").read_text() + startable)
+    """On the phantom and a CPU no job is without a rate, and nnU-Net, where the study has it, need not be there yet."""
+    (tmp_path / "overlay.yaml").write_text(
+        (ROOT / "studies" / f"{name}.yaml").read_text() + "nnunet: {python: nowhere}\n"
+    )
     count, told = estimate(tmp_path, capsys)
     assert count > 100
     assert "no rate" not in told
+    assert ("run `make nnunet-env` before the study" in told) == (name != "li2025")
     assert not (tmp_path / "results").exists()

@@ -30,10 +30,15 @@ from cmrbridge.plan.grid import (
     training_settings,
     trainings,
 )
-from cmrbridge.plan.nnunet import nnunet_lock, nnunet_python, nnunet_settings
+from cmrbridge.plan.nnunet import (
+    check_environment,
+    nnunet_lock,
+    nnunet_python,
+    nnunet_settings,
+)
 
 try:
-    STUDY = resolve(config, Path(workflow.basedir))
+    STUDY = resolve(config)
 except InputError as error:
     raise WorkflowError(str(error))
 

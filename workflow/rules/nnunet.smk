@@ -6,6 +6,13 @@ Makes   what segmentation.smk makes, for the architectures nnunet2d and nnunet3d
 """
 
 
+onstart:  # a dry run and an estimate ask for no environment
+    try:
+        check_environment(STUDY, Path(workflow.basedir))
+    except InputError as error:
+        raise WorkflowError(str(error))
+
+
 rule train_nnunet:
     input:
         training=lambda wildcards: expand(

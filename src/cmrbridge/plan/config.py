@@ -3,7 +3,6 @@ checked."""
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
@@ -20,11 +19,8 @@ BATCH_NORM = ("unet2d_batch",)  # architectures that have it; a test holds this 
 ADAPTS_BATCH_NORM = ("adabn", "tent")  # test-time methods
 
 
-def resolve(config: Mapping[str, Any], home: Path | None = None) -> Study:
-    """The study to run; InputError for anything that the schema cannot see. ``config`` is left as it is.
-
-    home: the repository, below which tools of environments of their own lie; by default the working directory.
-    """
+def resolve(config: Mapping[str, Any]) -> Study:
+    """The study to run; InputError for anything that the schema cannot see. ``config`` is left as it is."""
     study = copy.deepcopy(dict(config))
     presets, places = study.pop("presets"), study.pop("places", {})
     known(study["preset"], presets, "preset", "presets")
@@ -46,7 +42,7 @@ def resolve(config: Mapping[str, Any], home: Path | None = None) -> Study:
     _check_licences(study)
     check_architectures(study)
     check_generators(study)
-    check_nnunet(study, home or Path.cwd())
+    check_nnunet(study)
     return study
 
 

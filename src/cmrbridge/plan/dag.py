@@ -51,4 +51,5 @@ def _job(job: Any, needs: tuple[int, ...]) -> Job:
         inputs=tuple(map(str, job.input)),
         device="gpu" if job.resources.get("gpu") else "cpu",
         needs=needs,
+        python=job.resources.get("python"),
     )

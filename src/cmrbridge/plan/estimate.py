@@ -8,6 +8,7 @@ import pandas as pd
 from cmrbridge.errors import InputError
 from cmrbridge.plan.cohorts import cohorts_of
 from cmrbridge.plan.jobs import Job
+from cmrbridge.plan.nnunet import startable
 from cmrbridge.plan.rates import COLUMNS
 from cmrbridge.plan.work import work_of
 
@@ -76,7 +77,9 @@ def told(waiting: Sequence[Job], costs: pd.DataFrame, cores: int) -> str:
         _line("total", by_rule.sum(skipna=False)),
         "",
     ]
-    return "\n".join([*lines, *_totals(waiting, costs, cores), *_unpriced(costs[costs.seconds.isna()])])
+    return "\n".join(
+        [*lines, *_totals(waiting, costs, cores), *_unpriced(costs[costs.seconds.isna()]), *_absent(waiting)]
+    )
 
 
 def _line(name: str, row: pd.Series) -> str:
@@ -106,3 +109,8 @@ def _unpriced(jobs: pd.DataFrame) -> list[str]:
         f"Not counted, as no rate is recorded on their device ({', '.join(sorted(set(jobs.device)))}): {kinds}.",
         "`cmrbridge rates results/STUDY` makes rates of a study that has run there; --rates names the table.",
     ]
+
+
+def _absent(waiting: Sequence[Job]) -> list[str]:
+    pythons = sorted({job.python for job in waiting if job.python and not startable(job.python)})
+    return [f"nnU-Net is not there ({python}): run `make nnunet-env` before the study." for python in pythons]

@@ -8,7 +8,8 @@ from typing import Any
 @dataclass(frozen=True)
 class Job:
     """One job. folder: where its record lies, relative to the working directory; needs: indices of the jobs that it
-    waits for, among those that have not run; inputs: paths."""
+    waits for, among those that have not run; inputs: paths; python: interpreter of the environment of its own that
+    the job needs, if any."""
 
     rule: str
     folder: str
@@ -17,3 +18,4 @@ class Job:
     inputs: tuple[str, ...]
     device: str = "cpu"
     needs: tuple[int, ...] = field(default=())
+    python: str | None = None

@@ -14,9 +14,9 @@ LOCK = "envs/requirements-nnunet.txt"
 Study = dict[str, Any]
 
 
-def check_nnunet(study: Study, home: Path) -> None:
-    """InputError where an arm does not go with nnU-Net or its environment is not there; home: the repository."""
-    asked = [name for name in study["run"]["architectures"] if name in CAGED]
+def check_nnunet(study: Study) -> None:
+    """InputError where an arm does not go with nnU-Net."""
+    asked = _asked(study)
     if not asked:
         return
     for recipe in study["nnunet"]["own_augmentation_for"]:
@@ -25,12 +25,28 @@ def check_nnunet(study: Study, home: Path) -> None:
     for architecture in asked:
         for name in arms_of(study, architecture):
             _check_arm(name, architecture, study)
-    python = nnunet_python(study, home)
-    if not os.access(python, os.X_OK):
+
+
+def check_environment(study: Study, home: Path) -> None:
+    """InputError where nnU-Net is asked for and its environment is not there; home: the repository.
+
+    For when a study starts: what it would cost can be told without.
+    """
+    asked, python = _asked(study), nnunet_python(study, home)
+    if asked and not startable(python):
         raise InputError(
             f"run.architectures: {asked[0]} needs an environment of its own, and nnunet.python is not there ({python}):"
             " run `make nnunet-env`, or take it out of run.architectures"
         )
+
+
+def startable(python: str | Path) -> bool:
+    """Whether this interpreter is there."""
+    return os.access(python, os.X_OK)
+
+
+def _asked(study: Study) -> list[str]:
+    return [name for name in study["run"]["architectures"] if name in CAGED]
 
 
 def _check_arm(name: str, architecture: str, study: Study) -> None:

@@ -1,6 +1,7 @@
 """What a study would cost: work by hand, rates from records, and the time that a chain of jobs takes at least."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,13 @@ def test_a_device_without_a_rate_is_named_not_guessed() -> None:
     costs = costs_of(waiting, [INGEST], rates)
     assert costs.seconds.isna().tolist() == [True, False]
     assert "Not counted, as no rate is recorded on their device (gpu): 1 train_segmenter." in told(waiting, costs, 2)
+
+
+@pytest.mark.parametrize(("python", "times"), [("nowhere", 1), (sys.executable, 0), (None, 0)])
+def test_an_environment_that_is_still_to_be_made_is_told_once(python: str | None, times: int) -> None:
+    waiting = [segmenter(100, folder=f"results/s/{name}", python=python) for name in ("one", "two")]
+    costs = costs_of(waiting, [INGEST], read_rates(ROOT / "resources" / "rates.tsv"))
+    assert told(waiting, costs, 2).count("run `make nnunet-env` before the study") == times
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:

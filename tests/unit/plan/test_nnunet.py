@@ -1,4 +1,4 @@
-"""What a study may ask of nnU-Net, and that its Python is looked for before anything runs."""
+"""What a study may ask of nnU-Net, and that its Python is looked for when a study starts."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import yaml
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import check_architectures, judge_architecture
-from cmrbridge.plan.nnunet import check_nnunet, own_augmentation
+from cmrbridge.plan.nnunet import check_environment, check_nnunet, own_augmentation
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = dict.fromkeys(("synthetic", "adversarial", "mixstyle", "translated", "test_translation", "test_time")) | {
@@ -29,7 +29,7 @@ def study() -> dict[str, Any]:
 @pytest.mark.parametrize("arm", ["real", "classic", "synthetic", "dg", "da", "da_ensemble", "oracle"])
 def test_arms_that_make_sense_are_taken(study: dict[str, Any], arm: str) -> None:
     study["run"]["arms"] = [arm]
-    check_nnunet(study, ROOT)
+    check_nnunet(study)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_arms_that_make_sense_are_taken(study: dict[str, Any], arm: str) -> None
 def test_arms_that_nnunet_would_ignore_are_refused(study: dict[str, Any], run: dict[str, Any], words: str) -> None:
     study["run"] |= run
     with pytest.raises(InputError, match=words):
-        check_nnunet(study, ROOT)
+        check_nnunet(study)
 
 
 def test_generated_slices_make_no_volume_and_nnunet_no_judge(study: dict[str, Any]) -> None:
@@ -60,11 +60,12 @@ def test_generated_slices_make_no_volume_and_nnunet_no_judge(study: dict[str, An
 
 
 def test_a_missing_environment_is_refused_with_the_command_that_makes_it(study: dict[str, Any], tmp_path: Path) -> None:
+    check_environment(study, tmp_path)
     study["nnunet"]["python"] = ".venv-nnunet/bin/python"
     with pytest.raises(InputError, match=r"nnunet\.python.*make nnunet-env"):
-        check_nnunet(study, tmp_path)
+        check_environment(study, tmp_path)
     study["run"]["architectures"] = ["unet2d"]
-    check_nnunet(study, tmp_path)  # who does not ask for it needs it not
+    check_environment(study, tmp_path)  # who does not ask for it needs it not
 
 
 def test_its_augmentation_stands_for_the_strong_recipe_and_none_switches_it_off(study: dict[str, Any]) -> None:
