@@ -38,7 +38,9 @@ def test_nnunet_runs_end_to_end_and_leaves_nothing_of_its_own(tmp_path: Path) ->
     cases = pd.read_csv(results / "evaluation" / "cases.csv")
     assert set(cases.architecture) == {"nnunet2d", "nnunet3d"}
     assert set(cases.target) == {"aurora", "eclipse"}
-    for folder in results.glob("segmentation/*/*/*/*"):
+    trained = list(results.glob("segmentation/*/*/*/*"))
+    assert len(trained) == 2
+    for folder in trained:
         kept = {path.name for path in folder.iterdir()}
         assert kept == {"model.safetensors", "metrics.jsonl", "record.json", "log.txt", "benchmark.tsv"}
         assert '"val_dice"' in (folder / "metrics.jsonl").read_text()

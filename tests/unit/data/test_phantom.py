@@ -79,6 +79,7 @@ def test_hypertrophic_walls_are_thick() -> None:
 def test_cavity_is_enclosed_and_right_ventricle_touches_the_ring_from_outside(scanner: str) -> None:
     for phase, labels in _scan("NOR", scanner).labels.items():
         with_cavity = np.flatnonzero((labels == 1).any(axis=(0, 1)))
+        assert set(np.unique(labels[:, :, with_cavity[2:-2]])) == {0, 1, 2, 3}
         for z in with_cavity[2:-2]:
             cavity, ring, right = (labels[:, :, z] == code for code in (1, 2, 3))
             assert not (ndimage.binary_dilation(cavity) & ~cavity & ~ring).any(), (phase, z)

@@ -9,7 +9,7 @@ import yaml
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import check_architectures, judge_architecture
-from cmrbridge.plan.nnunet import check_environment, check_nnunet, own_augmentation
+from cmrbridge.plan.nnunet import check_environment, check_nnunet, nnunet_settings
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = dict.fromkeys(("synthetic", "adversarial", "mixstyle", "translated", "test_translation", "test_time")) | {
@@ -26,10 +26,25 @@ def study() -> dict[str, Any]:
     return study
 
 
-@pytest.mark.parametrize("arm", ["real", "classic", "synthetic", "dg", "da", "da_ensemble", "oracle"])
-def test_arms_that_make_sense_are_taken(study: dict[str, Any], arm: str) -> None:
+@pytest.mark.parametrize(
+    ("arm", "augmentation", "ratio", "keep_real"),
+    [
+        ("real", "none", 0.0, True),
+        ("synthetic", "own", 1.0, True),
+        ("dg", "own", 0.0, True),
+        ("alone", "own", 0.0, False),
+        *((arm, "own", 0.0, True) for arm in ("classic", "da", "da_ensemble", "oracle")),
+    ],
+)
+def test_arms_that_make_sense_are_taken_and_their_training_told_what_counts(
+    study: dict[str, Any], arm: str, augmentation: str, ratio: float, keep_real: bool
+) -> None:
+    study["arms"]["alone"] = study["arms"]["dg"] | {"translated": {"method": "dda", "keep_real": False}}
     study["run"]["arms"] = [arm]
     check_nnunet(study)
+    told = nnunet_settings(study, arm, "nnunet2d")
+    assert (told["augmentation"], told["ratio"], told["keep_real"]) == (augmentation, ratio, keep_real)
+    assert "python" not in told, "where it lies changes no result"
 
 
 @pytest.mark.parametrize(
@@ -66,8 +81,3 @@ def test_a_missing_environment_is_refused_with_the_command_that_makes_it(study: 
         check_environment(study, tmp_path)
     study["run"]["architectures"] = ["unet2d"]
     check_environment(study, tmp_path)  # who does not ask for it needs it not
-
-
-def test_its_augmentation_stands_for_the_strong_recipe_and_none_switches_it_off(study: dict[str, Any]) -> None:
-    found = {name: own_augmentation(study["arms"][name], study) for name in ("real", "classic")}
-    assert found == {"real": "none", "classic": "own"}
