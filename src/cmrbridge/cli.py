@@ -85,6 +85,10 @@ def add_planning(commands: Any) -> None:
     rates.add_argument(
         "results", type=Path, nargs="+", metavar="RESULTS", help="folders such as results/wong2025_phantom"
     )
+    scores = commands.add_parser("scores", help="merge the scores of a study's runs, from one machine or many")
+    scores.set_defaults(command=merge_scores)
+    scores.add_argument("folder", type=Path, metavar="FOLDER", help="where cases.csv.xz and runs.csv go")
+    scores.add_argument("parts", type=Path, nargs="+", metavar="PART", help="results/STUDY, or such a folder")
 
 
 def estimate(asked: argparse.Namespace) -> None:
@@ -101,6 +105,14 @@ def measure(asked: argparse.Namespace) -> None:
     from cmrbridge.plan.rates import rates_of
 
     rates_of(asked.results).to_csv(sys.stdout, sep="\t", index=False, float_format="%.4g")
+
+
+def merge_scores(asked: argparse.Namespace) -> None:
+    from cmrbridge.paper.scores import write_scores
+
+    _, runs = write_scores(asked.folder, asked.parts)
+    counted = runs.groupby(["source", "arm", "architecture"]).seed.agg(seeds="nunique")
+    print(counted.to_string())
 
 
 def train(asked: argparse.Namespace) -> None:

@@ -128,6 +128,21 @@ def test_a_deleted_table_is_remade_byte_for_byte(project: Path) -> None:
     assert snakemake(project).returncode == 0  # the report, which reads them, follows
 
 
+def test_a_deleted_model_reruns_exactly_what_depends_on_it(project: Path) -> None:
+    """Its own arm's chain, then what reads the scores of all arms; no other training, prediction or generator."""
+    model = next((project / "results" / "tiny" / "segmentation" / "scanners" / "mixstyle").rglob("model.safetensors"))
+    aside = model.rename(project / "aside.safetensors")
+    text = snakemake(project, "-n").stdout
+    aside.rename(model)
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", text, flags=re.MULTILINE)
+    own = {"train_segmenter", "predict", "evaluate"}
+    arms = {arm for name, about in jobs if name in own for arm in re.findall(r"wildcards: .*\barm=(\w+)", about)}
+    assert arms == {"mixstyle"}
+    figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors", "curves"}
+    paper = {"tables", "report", "model_card", *(f"draw_{name}" for name in figures)}
+    assert {name for name, _ in jobs} - {"all"} == own | {"gather", "compare", "measure_factors", "track"} | paper
+
+
 def test_a_comment_or_a_touched_script_reruns_nothing(edited: Path) -> None:
     source = edited / "src" / "cmrbridge" / "core" / "loop.py"
     source.write_text("# a remark\n" + source.read_text())
