@@ -101,8 +101,14 @@ def test_what_was_measured_is_what_is_foretold_for_the_same_study(tmp_path: Path
 
 def test_time_on_cores_is_the_longest_chain_or_the_share() -> None:
     jobs = [job("a"), job("b", needs=(0,)), job("c", needs=(1,)), job("d")]
-    assert wall_seconds(jobs, [10, 20, 30, 4], 8) == 60
-    assert wall_seconds(jobs, [10, 20, 30, 100], 1) == 160
+    assert wall_seconds(jobs, [10, 20, 30, 4], 8, gpus=1) == 60
+    assert wall_seconds(jobs, [10, 20, 30, 100], 1, gpus=1) == 160
+
+
+def test_jobs_on_a_gpu_wait_for_it_however_many_cores_there_are() -> None:
+    jobs = [job("train", device="gpu") for _ in range(6)] + [job("score")]
+    assert wall_seconds(jobs, [10] * 7, 16, gpus=1) == 60
+    assert wall_seconds(jobs, [10] * 7, 16, gpus=3) == 20
 
 
 def test_a_device_without_a_rate_is_named_not_guessed() -> None:
@@ -110,14 +116,14 @@ def test_a_device_without_a_rate_is_named_not_guessed() -> None:
     waiting = [segmenter(100, folder="results/s/one", device="gpu"), segmenter(100, folder="results/s/two")]
     costs = costs_of(waiting, [INGEST], rates)
     assert costs.seconds.isna().tolist() == [True, False]
-    assert "Not counted, as no rate is recorded on their device (gpu): 1 train_segmenter." in told(waiting, costs, 2)
+    assert "Not counted, as no rate is recorded on their device (gpu): 1 train_segmenter." in told(waiting, costs, 2, 1)
 
 
 @pytest.mark.parametrize(("python", "times"), [("nowhere", 1), (sys.executable, 0), (None, 0)])
 def test_an_environment_that_is_still_to_be_made_is_told_once(python: str | None, times: int) -> None:
     waiting = [segmenter(100, folder=f"results/s/{name}", python=python) for name in ("one", "two")]
     costs = costs_of(waiting, [INGEST], read_rates(ROOT / "resources" / "rates.tsv"))
-    assert told(waiting, costs, 2).count("run `make nnunet-env` before the study") == times
+    assert told(waiting, costs, 2, 1).count("run `make nnunet-env` before the study") == times
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
