@@ -71,7 +71,14 @@ def write_record(folder: Path, one: Job, wall: float, **benchmark: float) -> Non
     record = {"rule": one.rule, "wildcards": dict(one.wildcards), "params": dict(one.params)}
     record["inputs"] = dict.fromkeys(one.inputs, "")
     (home / "record.json").write_text(
-        json.dumps(record | {"device": "cpu", "wall_seconds": wall, "sessions": int(benchmark.pop("sessions", 1))})
+        json.dumps(
+            record
+            | {
+                "device": {"gpu": "cuda:0"}.get(one.device, "cpu"),
+                "wall_seconds": wall,
+                "sessions": int(benchmark.pop("sessions", 1)),
+            }
+        )
     )
     if benchmark:
         pd.DataFrame([benchmark]).to_csv(home / "benchmark.tsv", sep="\t", index=False)
@@ -87,6 +94,15 @@ def test_a_rate_is_processor_time_beyond_the_start_over_work(tmp_path: Path) -> 
     work = (100 + 300) * 16 * 64**2 / 1e6
     assert row.seconds_per_unit == pytest.approx((20 + 136 / 2 - START["torch"]) / work)
     assert row.jobs == 2
+
+
+def test_a_gpu_is_held_for_wall_time_whatever_the_processors_did(tmp_path: Path) -> None:
+    study = tmp_path / "results" / "s"
+    write_record(study, INGEST, 1.0)
+    write_record(study, segmenter(100, folder="results/s/idle", device="gpu"), 100.0, s=110.0, cpu_time=20.0)
+    write_record(study, segmenter(100, folder="results/s/loading", device="gpu"), 100.0, s=110.0, cpu_time=880.0)
+    row = rates_of([study]).set_index(["rule", "device"]).loc[("train_segmenter", "gpu")]
+    assert row.seconds_per_unit == pytest.approx(100 / (100 * 16 * 64**2 / 1e6))
 
 
 def test_what_was_measured_is_what_is_foretold_for_the_same_study(tmp_path: Path) -> None:
