@@ -1,6 +1,5 @@
 """Places: where a study runs. Each names data sets, domains and one scenario; any study can be told to run there."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.catalogue import located
+from cmrbridge.plan.manifest import NUMBER, values_of
 
 ONE_VENDOR = {"acdc": {"vendor": "Siemens", "centre": "Dijon"}}  # readers whose data set holds a single value
 TRAIN, TARGET_TRAIN, VAL = 0.7, 0.4, 0.1  # shares of a divided data set's subjects: of the source, of another, of each
@@ -68,7 +68,7 @@ def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) 
     domains = {
         _named(value): {
             "dataset": divide["dataset"],
-            "where": {column: value},
+            "where": {column: float(value) if column == NUMBER else value},
             "split": {"train": TRAIN if value == source else TARGET_TRAIN, "val": VAL},
         }
         for value in (source, *others)
@@ -105,18 +105,8 @@ def _subjects_by(column: str, name: str, dataset: Mapping[str, Any]) -> Counter[
     """Subjects of each value of a column, from the data set's own table."""
     if dataset["reader"] in ONE_VENDOR:
         return Counter({ONE_VENDOR[dataset["reader"]].get(column, dataset["reader"]): 1})
-    table = Path(located(name, dataset)["path"]) / "manifest.csv"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise InputError(f"{table}: {error.strerror}; put manifest.csv there (docs/how-to/own-data.md)") from error
-    lacking = [key for key in ("subject", column) if not rows or not (rows[0].get(key) or "").strip()]
-    if lacking:
-        raise InputError(
-            f"{table}: its rows have no {' and no '.join(lacking)}; fill that column in, or divide by another"
-        )
-    return Counter(value for _, value in sorted({(row["subject"], row[column]) for row in rows}))
+    folder = Path(located(name, dataset)["path"])
+    return Counter(value for _, value in sorted(values_of(column, folder, dataset)))
 
 
 def _named(value: str) -> str:

@@ -110,6 +110,13 @@ def test_a_manifest_is_divided_by_a_column_the_largest_value_trains() -> None:
     assert study("wong2025", place="manifest", places=divide)["scenarios"]["manifest"]["source"] == "Siemens"
 
 
+def test_a_manifest_divided_by_field_strength_selects_numbers_as_ingest_writes_them(home: Path) -> None:
+    (home / "manifest.csv").write_text("subject,field_strength_t\na,3\nb,3.0\nc,1.5\n")
+    chosen = study("wong2025", place="manifest", places={"manifest": {"divide": {"by": "field_strength_t"}}})
+    selected = {name: chosen["domains"][name]["where"] for name in domains_of(chosen)}
+    assert selected == {"3": {"field_strength_t": 3.0}, "1.5": {"field_strength_t": 1.5}}
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
