@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.catalogue import located
+from cmrbridge.plan.catalogue import known, located
 from cmrbridge.plan.manifest import NUMBER, values_of
 
 ONE_VENDOR = {"acdc": {"vendor": "Siemens", "centre": "Dijon"}}  # readers whose data set holds a single value
@@ -52,6 +52,7 @@ def leave_out(study: Study) -> None:
 def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict[str, Any]:
     """One domain per value of a column: the source, a second centre where there are three or more, and the targets."""
     column = divide["by"]
+    known(divide["dataset"], datasets, f"places.{name}.divide.dataset", f"places.{name}.datasets")
     counts = _subjects_by(column, divide["dataset"], datasets[divide["dataset"]])
     largest_first = [value for value, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
     if len(largest_first) < 2:
@@ -102,9 +103,15 @@ def _halves(
 
 
 def _subjects_by(column: str, name: str, dataset: Mapping[str, Any]) -> Counter[str]:
-    """Subjects of each value of a column, from the data set's own table."""
-    if dataset["reader"] in ONE_VENDOR:
-        return Counter({ONE_VENDOR[dataset["reader"]].get(column, dataset["reader"]): 1})
+    """Subjects of each value of a column, from the data set's own table; InputError where its reader has none."""
+    told = ONE_VENDOR.get(dataset["reader"], {})
+    if column in told:
+        return Counter({told[column]: 1})
+    if dataset["reader"] != "manifest":
+        raise InputError(
+            f"divide: only a manifest's table is read before a study, and {name} (reader {dataset['reader']}) has none "
+            f"that tells the {column}: give the place domains and a scenario (workflow/places.yaml has examples)"
+        )
     folder = Path(located(name, dataset)["path"])
     return Counter(value for _, value in sorted(values_of(column, folder, dataset)))
 

@@ -118,6 +118,31 @@ def test_a_manifest_divided_by_field_strength_selects_numbers_as_ingest_writes_t
 
 
 @pytest.mark.parametrize(
+    ("dataset", "divide", "words"),
+    [
+        ({"reader": "mnms", "path": "${CMRBRIDGE_DATA}/mnms"}, {}, r"ours \(reader mnms\).*domains and a scenario"),
+        ({"reader": "phantom", "scanners": ["aurora", "dusk"], "subjects": 4, "seed": 0}, {}, "reader phantom"),
+        (
+            {"reader": "acdc", "path": "${CMRBRIDGE_DATA}/acdc"},
+            {"by": "field_strength_t"},
+            "tells the field_strength_t",
+        ),
+        (
+            {"reader": "acdc", "path": "${CMRBRIDGE_DATA}/acdc"},
+            {"dataset": "our"},
+            "x.divide.dataset names 'our'.*ours",
+        ),
+    ],
+)
+def test_only_what_has_a_table_of_its_own_can_be_divided(
+    dataset: dict[str, Any], divide: dict[str, str], words: str
+) -> None:
+    place = {"datasets": {"ours": dataset}, "divide": {"dataset": "ours", "by": "vendor"} | divide}
+    with pytest.raises(InputError, match=words):
+        study("wong2025", place="x", places={"x": place})
+
+
+@pytest.mark.parametrize(
     ("keys", "words"),
     [
         ({"place": "acdc"}, "acdc have one vendor.*no unseen domain"),
