@@ -29,6 +29,8 @@ def resolve(config: Mapping[str, Any]) -> Study:
         known(study["place"], places, "place", "places")
         overlay, sizes = overlay_of(study["place"], places[study["place"]])
         notes = overlay.pop("notes")
+        for catalogue in ("datasets", "domains", "scenarios"):  # a place's entry is whole: nothing of a namesake stays
+            study[catalogue] |= {name: copy.deepcopy(entry) for name, entry in overlay.pop(catalogue).items()}
         merge(study, overlay)
         study["notes"] = [*study.get("notes", []), *notes]
         study["study"] = f"{study['study']}_{study['place']}"

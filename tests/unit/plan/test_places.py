@@ -110,6 +110,14 @@ def test_a_manifest_is_divided_by_a_column_the_largest_value_trains() -> None:
     assert study("wong2025", place="manifest", places=divide)["scenarios"]["manifest"]["source"] == "Siemens"
 
 
+def test_a_place_takes_nothing_from_the_config_s_entries_of_its_names(home: Path) -> None:
+    """config.yaml has domains of these names, each of one scanner of the phantom."""
+    write_manifest(home, ["eclipse"] * 3 + ["aurora"] * 2)
+    chosen = study("wong2025", place="manifest")
+    selected = {name: chosen["domains"][name]["where"] for name in domains_of(chosen)}
+    assert selected == {"eclipse": {"vendor": "eclipse"}, "aurora": {"vendor": "aurora"}}
+
+
 def test_a_manifest_divided_by_field_strength_selects_numbers_as_ingest_writes_them(home: Path) -> None:
     (home / "manifest.csv").write_text("subject,field_strength_t\na,3\nb,3.0\nc,1.5\n")
     chosen = study("wong2025", place="manifest", places={"manifest": {"divide": {"by": "field_strength_t"}}})
