@@ -37,7 +37,7 @@ def about_study():
     readers = {name: STUDY["datasets"][name]["reader"] for name in datasets_of(STUDY)}
     return {
         "study": STUDY["study"],
-        "config_text": published(),
+        "config_text": published(config),
         "reference": STUDY["comparisons"]["reference"],
         "notes": STUDY["notes"],
         "access": access.to_dict(),

@@ -5,6 +5,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import CAGED, arms_of, check_architectures
 from cmrbridge.plan.catalogue import known, located, merge
@@ -46,6 +48,20 @@ def resolve(config: Mapping[str, Any]) -> Study:
     check_generators(study)
     check_nnunet(study)
     return study
+
+
+def published(config: Mapping[str, Any]) -> str:
+    """The validated config as YAML from which, as an overlay of the same code, `resolve` makes the same study.
+
+    It is shown as it was given, before place, preset and variables are filled in: laid over twice they would add up. Of
+    places and presets the chosen ones stand there: another changes no report.
+    """
+    chosen = {"presets": config["preset"], "places": config.get("place")}
+    kept = {
+        key: {name: entry for name, entry in config.get(key, {}).items() if name == choice}
+        for key, choice in chosen.items()
+    }
+    return yaml.safe_dump({**config, **kept}, sort_keys=False, allow_unicode=True)
 
 
 def _check_licences(study: Study) -> None:
