@@ -47,6 +47,26 @@ def test_work_is_what_the_params_ask_for(tmp_path: Path) -> None:
     assert [work.amount for work in works] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "mirror", "augmentation", "passes"),
+    [
+        ("nnunet2d", True, "own", 4),
+        ("nnunet3d", True, "own", 8),
+        ("nnunet3d", False, "own", 1),
+        ("nnunet2d", True, "none", 1),
+    ],
+)
+def test_nnunet_segments_an_image_once_for_every_way_to_mirror_it(
+    tmp_path: Path, architecture: str, mirror: bool, augmentation: str, passes: int
+) -> None:
+    told = {"architecture": architecture, "mirror": mirror, "augmentation": augmentation}
+    settings = told | {"epochs": 1, "iterations": 1, "memory_gb": 1}
+    train = job("train_nnunet", "results/s/n", wildcards={"architecture": architecture}, params={"settings": settings})
+    inputs = ("results/s/n/model.safetensors", "results/s/data/aurora/test.npz")
+    works = work_of([INGEST, train, job("predict_nnunet", inputs=inputs)], Cohorts(tmp_path, PHANTOM, SPLITS))
+    assert works[-1].amount == pytest.approx(10 * passes * 64**2 / 1e6)
+
+
 def test_subjects_are_counted_where_they_were_split_and_foretold_where_not(tmp_path: Path) -> None:
     cohorts = Cohorts(tmp_path, PHANTOM, {**SPLITS, "few": {**SPLITS["aurora"], "train_subjects": 7}})
     assert [cohorts.subjects("aurora", part) for part in ("train", "val", "test")] == [30, 10, 10]
