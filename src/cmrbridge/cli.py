@@ -78,6 +78,7 @@ def add_planning(commands: Any) -> None:
     plan.add_argument("--place", help="where it runs: an entry of workflow/places.yaml")
     plan.add_argument("--preset", help="its sizes: cpu, gpu or reconstructed")
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="as many as Snakemake will be given")
+    plan.add_argument("--gpus", type=int, default=1, help="GPU jobs at a time: Snakemake's resource gpu, 1 by default")
     plan.add_argument("--rates", type=Path, default=Path("resources/rates.tsv"), help="what units of work cost")
     plan.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
     rates = commands.add_parser("rates", help="what units of work cost, from finished studies; to standard output")
@@ -98,7 +99,7 @@ def estimate(asked: argparse.Namespace) -> None:
     keys = {name: value for name in ("place", "preset") if (value := getattr(asked, name))}
     rates = read_rates(asked.rates)
     waiting, done = planned(asked.snakefile, asked.study, keys, asked.cores)
-    print(told(waiting, costs_of(waiting, done, rates), asked.cores))
+    print(told(waiting, costs_of(waiting, done, rates), asked.cores, asked.gpus))
 
 
 def measure(asked: argparse.Namespace) -> None:

@@ -109,3 +109,8 @@ def test_the_page_is_up_to_date() -> None:
     """`make reference` writes it."""
     page = (ROOT / "docs" / "reference" / "config.md").read_text(encoding="utf-8")
     assert page == Reference(SCHEMA, BASE, code_defaults()).page()
+
+
+def test_every_metric_that_can_be_compared_can_have_a_margin() -> None:
+    told = SCHEMA["properties"]["comparisons"]["properties"]
+    assert set(told["margins"]["properties"]) == set(told["metrics"]["items"]["enum"])

@@ -32,16 +32,18 @@ def averaged():
 
 
 def about_study():
-    arms = RUNS.drop_duplicates("arm").set_index("arm")
     access = RUNS.groupby("arm").access.agg(lambda seen: ", ".join(sorted(set(seen))))
     readers = {name: STUDY["datasets"][name]["reader"] for name in datasets_of(STUDY)}
     return {
         "study": STUDY["study"],
-        "config_text": published(),
+        "config_text": published(config),
         "reference": STUDY["comparisons"]["reference"],
         "notes": STUDY["notes"],
         "access": access.to_dict(),
-        "trained_as": arms.trained_as.to_dict(),
+        "trained_as": {
+            architecture: dict(zip(runs.arm, runs.trained_as))
+            for architecture, runs in RUNS.groupby("architecture")
+        },
         "scenarios": {name: one["source"] for name, one in scenarios_of(STUDY).items()},
         "roles": {domain: roles_of(domain) for domain in domains_of(STUDY)},
         "readers": readers,

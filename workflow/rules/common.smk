@@ -6,7 +6,6 @@ Makes   STUDY, RUNS, folders; no rule
 
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 from cmrbridge.errors import InputError
@@ -16,6 +15,7 @@ from cmrbridge.plan.config import (
     domains_of,
     judge_of,
     labelled_domains,
+    published,
     resolve,
     scenarios_of,
 )
@@ -105,16 +105,6 @@ def code(script, entry, *selected):
         entry,
         *selected,
         script=Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py",
-    )
-
-
-def published():
-    """The study as its report shows it: datasets with the paths as written, not as this machine expands them."""
-    place = config["places"].get(STUDY.get("place"), {})
-    written = {**config["datasets"], **place.get("datasets", {})}
-    datasets = {name: written[name] for name in datasets_of(STUDY)}
-    return yaml.safe_dump(
-        {**STUDY, "datasets": datasets}, sort_keys=False, allow_unicode=True
     )
 
 

@@ -17,9 +17,9 @@ from cmrbridge.paper.tables import ordered, read_comparisons
 @dataclass(frozen=True)
 class About:
     """What the config says. reference: the plain arm; notes: what else a reader must know of this study; access: arm →
-    what it may see of a target; trained_as: arm → the arm whose network it uses; scenarios: scenario → its source;
-    roles: domain → what the study does with it; readers: data set → its reader; conditions: what a verdict needs
-    (see `Conditions`); facts: for the checklist, see `content.checklist_facts`; figures: {"path" (png), "title",
+    what it may see of a target; trained_as: architecture → arm → the arm whose network it uses; scenarios: scenario →
+    its source; roles: domain → what the study does with it; readers: data set → its reader; conditions: what a verdict
+    needs (see `Conditions`); facts: for the checklist, see `content.checklist_facts`; figures: {"path" (png), "title",
     "caption"}."""
 
     study: str
@@ -27,7 +27,7 @@ class About:
     reference: str
     notes: Sequence[str]
     access: Mapping[str, str]
-    trained_as: Mapping[str, str]
+    trained_as: Mapping[str, Mapping[str, str]]
     scenarios: Mapping[str, str]
     roles: Mapping[str, Sequence[str]]
     readers: Mapping[str, str]

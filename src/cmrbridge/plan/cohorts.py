@@ -1,11 +1,12 @@
 """How many subjects data sets and domains have: counted where the tables are there, else told by what is planned."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cmrbridge.plan.jobs import Job
+from cmrbridge.plan.manifest import read_manifest
 
 OPEN_RELEASE = {"acdc": 150, "mnms": 320, "mnms2": 360}  # subjects of the data sets that are read in their own layout
 VENDORS = {"mnms": 4, "mnms2": 3}  # of which one is a selection's share, where nothing has been read yet
@@ -51,12 +52,13 @@ class Cohorts:
         table = _rows(self.results / "ingest" / name / "subjects.csv") or self._manifest(name)
         if not table:
             return self.of_dataset(name) // (VENDORS.get(told.get("reader", ""), 1) if where else 1)
-        wanted = {key: {str(one) for one in (of if isinstance(of, list) else [of])} for key, of in where.items()}
-        return len({row["subject"] for row in table if all(row.get(key, "") in of for key, of in wanted.items())})
+        wanted = {key: of if isinstance(of, list) else [of] for key, of in where.items()}
+        chosen = [row for row in table if all(_holds(row.get(key, ""), of) for key, of in wanted.items())]
+        return len({row["subject"] for row in chosen})
 
     def _manifest(self, name: str) -> list[dict[str, str]]:
         told = self.datasets.get(name, {})
-        return _rows(Path(told["path"]) / "manifest.csv") if told.get("reader") == "manifest" else []
+        return read_manifest(Path(told["path"])) if told.get("reader") == "manifest" else []
 
 
 def cohorts_of(jobs: list[Job], results: Path) -> Cohorts:
@@ -70,6 +72,18 @@ def cohorts_of(jobs: list[Job], results: Path) -> Cohorts:
             datasets.setdefault(job.wildcards["dataset"], {}).update(job.params["settings"])
     splits = {job.wildcards["domain"]: job.params["settings"] for job in jobs if job.rule == "split_domain"}
     return Cohorts(results, datasets, splits)
+
+
+def _holds(cell: str, values: Sequence[object]) -> bool:
+    """Whether the cell holds one of these, a number however it is written."""
+    return cell in map(str, values) or any(_number(cell) == value for value in values)
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError:
+        return None
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

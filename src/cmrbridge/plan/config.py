@@ -5,6 +5,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import CAGED, arms_of, check_architectures
 from cmrbridge.plan.catalogue import known, located, merge
@@ -29,6 +31,8 @@ def resolve(config: Mapping[str, Any]) -> Study:
         known(study["place"], places, "place", "places")
         overlay, sizes = overlay_of(study["place"], places[study["place"]])
         notes = overlay.pop("notes")
+        for catalogue in ("datasets", "domains", "scenarios"):  # a place's entry is whole: nothing of a namesake stays
+            study[catalogue] |= {name: copy.deepcopy(entry) for name, entry in overlay.pop(catalogue).items()}
         merge(study, overlay)
         study["notes"] = [*study.get("notes", []), *notes]
         study["study"] = f"{study['study']}_{study['place']}"
@@ -44,6 +48,20 @@ def resolve(config: Mapping[str, Any]) -> Study:
     check_generators(study)
     check_nnunet(study)
     return study
+
+
+def published(config: Mapping[str, Any]) -> str:
+    """The validated config as YAML from which, as an overlay of the same code, `resolve` makes the same study.
+
+    It is shown as it was given, before place, preset and variables are filled in: laid over twice they would add up. Of
+    places and presets the chosen ones stand there: another changes no report.
+    """
+    chosen = {"presets": config["preset"], "places": config.get("place")}
+    kept = {
+        key: {name: entry for name, entry in config.get(key, {}).items() if name == choice}
+        for key, choice in chosen.items()
+    }
+    return yaml.safe_dump({**config, **kept}, sort_keys=False, allow_unicode=True)
 
 
 def _check_licences(study: Study) -> None:

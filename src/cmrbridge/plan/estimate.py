@@ -47,8 +47,9 @@ def costs_of(waiting: Sequence[Job], done: Sequence[Job], rates: pd.DataFrame) -
     return pd.DataFrame(rows, columns=["rule", "folder", "device", "seconds", "bytes"])
 
 
-def wall_seconds(waiting: Sequence[Job], seconds: Sequence[float], cores: int) -> float:
-    """The longest chain of jobs that wait for one another, or all of them shared among the cores: the longer counts."""
+def wall_seconds(waiting: Sequence[Job], seconds: Sequence[float], cores: int, gpus: int) -> float:
+    """The longest of three: the chain of jobs that wait for one another, all jobs shared among the cores, and those on
+    a GPU shared among the GPUs."""
     chain: dict[int, float] = {}
 
     def until(index: int) -> float:
@@ -56,10 +57,12 @@ def wall_seconds(waiting: Sequence[Job], seconds: Sequence[float], cores: int) -
             chain[index] = seconds[index] + max((until(one) for one in waiting[index].needs), default=0.0)
         return chain[index]
 
-    return max(max(until(index) for index in range(len(waiting))), sum(seconds) / cores)
+    longest = max(until(index) for index in range(len(waiting)))
+    on_gpu = sum(each for job, each in zip(waiting, seconds) if job.device == "gpu")
+    return max(longest, sum(seconds) / cores, on_gpu / gpus)
 
 
-def told(waiting: Sequence[Job], costs: pd.DataFrame, cores: int) -> str:
+def told(waiting: Sequence[Job], costs: pd.DataFrame, cores: int, gpus: int) -> str:
     """The estimate as text: a line per rule, and the totals."""
     if costs.empty:
         return "Nothing is left to run."
@@ -78,7 +81,7 @@ def told(waiting: Sequence[Job], costs: pd.DataFrame, cores: int) -> str:
         "",
     ]
     return "\n".join(
-        [*lines, *_totals(waiting, costs, cores), *_unpriced(costs[costs.seconds.isna()]), *_absent(waiting)]
+        [*lines, *_totals(waiting, costs, cores, gpus), *_unpriced(costs[costs.seconds.isna()]), *_absent(waiting)]
     )
 
 
@@ -87,17 +90,18 @@ def _line(name: str, row: pd.Series) -> str:
     return f"{name:<24}{row.jobs:>6.0f}{hours:>9}{row.bytes / GIGABYTE:>8.2f}"
 
 
-def _totals(waiting: Sequence[Job], costs: pd.DataFrame, cores: int) -> list[str]:
+def _totals(waiting: Sequence[Job], costs: pd.DataFrame, cores: int, gpus: int) -> list[str]:
     priced = costs.seconds.fillna(0.0)
     hours = {device: group.seconds.sum(skipna=False) / HOUR for device, group in costs.groupby("device")}
     each = ", ".join(
         f"{device.upper()} hours {'unknown' if pd.isna(value) else f'{value:.2f}'}" for device, value in hours.items()
     )
-    wall = wall_seconds(waiting, priced.tolist(), cores) / HOUR
+    wall = wall_seconds(waiting, priced.tolist(), cores, gpus) / HOUR
+    machine = f"{cores} cores" + (f" with {gpus} GPU" if "gpu" in hours else "")
     at_least = "" if costs.seconds.notna().all() else "at least "
     return [
         f"{each}; one job after the other {at_least}{priced.sum() / HOUR:.2f} h, "
-        f"on {cores} cores {at_least or 'about '}{wall:.2f} h; disk {at_least}{costs.bytes.sum() / GIGABYTE:.2f} GB."
+        f"on {machine} {at_least or 'about '}{wall:.2f} h; disk {at_least}{costs.bytes.sum() / GIGABYTE:.2f} GB."
     ]
 
 

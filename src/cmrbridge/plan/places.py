@@ -1,6 +1,5 @@
 """Places: where a study runs. Each names data sets, domains and one scenario; any study can be told to run there."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.catalogue import located
+from cmrbridge.plan.catalogue import known, located
+from cmrbridge.plan.manifest import NUMBER, values_of
 
 ONE_VENDOR = {"acdc": {"vendor": "Siemens", "centre": "Dijon"}}  # readers whose data set holds a single value
 TRAIN, TARGET_TRAIN, VAL = 0.7, 0.4, 0.1  # shares of a divided data set's subjects: of the source, of another, of each
@@ -52,6 +52,7 @@ def leave_out(study: Study) -> None:
 def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict[str, Any]:
     """One domain per value of a column: the source, a second centre where there are three or more, and the targets."""
     column = divide["by"]
+    known(divide["dataset"], datasets, f"places.{name}.divide.dataset", f"places.{name}.datasets")
     counts = _subjects_by(column, divide["dataset"], datasets[divide["dataset"]])
     largest_first = [value for value, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
     if len(largest_first) < 2:
@@ -68,7 +69,7 @@ def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) 
     domains = {
         _named(value): {
             "dataset": divide["dataset"],
-            "where": {column: value},
+            "where": {column: float(value) if column == NUMBER else value},
             "split": {"train": TRAIN if value == source else TARGET_TRAIN, "val": VAL},
         }
         for value in (source, *others)
@@ -102,21 +103,17 @@ def _halves(
 
 
 def _subjects_by(column: str, name: str, dataset: Mapping[str, Any]) -> Counter[str]:
-    """Subjects of each value of a column, from the data set's own table."""
-    if dataset["reader"] in ONE_VENDOR:
-        return Counter({ONE_VENDOR[dataset["reader"]].get(column, dataset["reader"]): 1})
-    table = Path(located(name, dataset)["path"]) / "manifest.csv"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise InputError(f"{table}: {error.strerror}; put manifest.csv there (docs/how-to/own-data.md)") from error
-    lacking = [key for key in ("subject", column) if not rows or not (rows[0].get(key) or "").strip()]
-    if lacking:
+    """Subjects of each value of a column, from the data set's own table; InputError where its reader has none."""
+    told = ONE_VENDOR.get(dataset["reader"], {})
+    if column in told:
+        return Counter({told[column]: 1})
+    if dataset["reader"] != "manifest":
         raise InputError(
-            f"{table}: its rows have no {' and no '.join(lacking)}; fill that column in, or divide by another"
+            f"divide: only a manifest's table is read before a study, and {name} (reader {dataset['reader']}) has none "
+            f"that tells the {column}: give the place domains and a scenario (workflow/places.yaml has examples)"
         )
-    return Counter(value for _, value in sorted({(row["subject"], row[column]) for row in rows}))
+    folder = Path(located(name, dataset)["path"])
+    return Counter(value for _, value in sorted(values_of(column, folder, dataset)))
 
 
 def _named(value: str) -> str:

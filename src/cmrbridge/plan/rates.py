@@ -1,4 +1,4 @@
-"""What a unit of work costs, from the records of finished studies: seconds of processor time, and bytes kept."""
+"""What a unit of work costs, from the records of finished studies: seconds of processor or GPU time, and bytes kept."""
 
 import csv
 import dataclasses
@@ -49,8 +49,8 @@ def measured_jobs(folder: Path) -> pd.DataFrame:
     """One row per recorded job of a finished study: rule, folder, device, study, variant, unit, amount, seconds, start,
     bytes.
 
-    seconds: of processor time, as far as benchmark.tsv tells; else of wall time, and then the start is added, which a
-    record does not see.
+    seconds: of processor time, as far as benchmark.tsv tells; else, and on a GPU, which a job holds from beginning to
+    end, of wall time, and then the start is added, which a record does not see.
     """
     paths = sorted(folder.rglob("*record.json"))
     if not paths:
@@ -73,7 +73,7 @@ def measured_jobs(folder: Path) -> pd.DataFrame:
             {
                 **{"rule": job.rule, "folder": job.folder, "device": job.device, "study": folder.name},
                 **dataclasses.asdict(work),
-                **{"seconds": _seconds(path, record, start), "start": start, "bytes": kept},
+                **{"seconds": _seconds(path, record, start, job.device), "start": start, "bytes": kept},
             }
         )
     return pd.DataFrame(rows).query("amount > 0")
@@ -87,10 +87,10 @@ def _job(path: Path, folder: Path, record: dict[str, Any]) -> Job:
     )
 
 
-def _seconds(path: Path, record: dict[str, Any], start: float) -> float:
+def _seconds(path: Path, record: dict[str, Any], start: float, device: str) -> float:
     """Of a training in several sessions the benchmark holds the last: its share of the wall time goes for all."""
     wall, table = float(record["wall_seconds"]), path.parent / "benchmark.tsv"
-    if path.name != "record.json" or not table.exists():
+    if device == "gpu" or path.name != "record.json" or not table.exists():
         return wall + start
     with table.open(encoding="utf-8", newline="") as file:
         row = next(csv.DictReader(file, delimiter="\t"))

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from cmrbridge.plan.cohorts import Cohorts
 from cmrbridge.plan.jobs import Job
 
+MIRRORED = {"nnunet2d": 4, "nnunet3d": 8}  # ways to mirror an image along its axes, none of them among these
 GENERATORS = ("train_masks", "train_synthesis", "train_translation")
 
 
@@ -108,8 +109,10 @@ def _prediction(study: _Study, job: Job) -> Work:
 
 
 def _caged_prediction(study: _Study, job: Job) -> Work:
-    """nnU-Net's networks are large: its time is theirs, over up to four mirrored images."""
-    return Work("", "subjects x 10^6 pixels", _prediction(study, job).amount * study.side**2 / 1e6)
+    """nnU-Net's networks are large: its time is theirs, once for every way to mirror an image."""
+    told = study.made["train_nnunet", _folder_of(job, "model")].params["settings"]
+    passes = MIRRORED[told["architecture"]] if told["mirror"] and told["augmentation"] == "own" else 1
+    return Work("", "subjects x passes x 10^6 pixels", _prediction(study, job).amount * passes * study.side**2 / 1e6)
 
 
 def _scored(study: _Study, job: Job) -> Work:

@@ -46,7 +46,7 @@ def write(study: Path, pictures: dict) -> str:
             reference="real",
             notes=["A computed phantom."],
             access={"real": "none", "oracle": "oracle"},
-            trained_as={},
+            trained_as={"unet2d": {arm: arm for arm in ("real", "classic", "synthetic", "oracle")}},
             scenarios={"scanners": "aurora"},
             roles={"dusk": ["target"], "eclipse": ["target"]},
             readers={"dusk": "phantom", "eclipse": "phantom"},

@@ -47,6 +47,26 @@ def test_work_is_what_the_params_ask_for(tmp_path: Path) -> None:
     assert [work.amount for work in works] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "mirror", "augmentation", "passes"),
+    [
+        ("nnunet2d", True, "own", 4),
+        ("nnunet3d", True, "own", 8),
+        ("nnunet3d", False, "own", 1),
+        ("nnunet2d", True, "none", 1),
+    ],
+)
+def test_nnunet_segments_an_image_once_for_every_way_to_mirror_it(
+    tmp_path: Path, architecture: str, mirror: bool, augmentation: str, passes: int
+) -> None:
+    told = {"architecture": architecture, "mirror": mirror, "augmentation": augmentation}
+    settings = told | {"epochs": 1, "iterations": 1, "memory_gb": 1}
+    train = job("train_nnunet", "results/s/n", wildcards={"architecture": architecture}, params={"settings": settings})
+    inputs = ("results/s/n/model.safetensors", "results/s/data/aurora/test.npz")
+    works = work_of([INGEST, train, job("predict_nnunet", inputs=inputs)], Cohorts(tmp_path, PHANTOM, SPLITS))
+    assert works[-1].amount == pytest.approx(10 * passes * 64**2 / 1e6)
+
+
 def test_subjects_are_counted_where_they_were_split_and_foretold_where_not(tmp_path: Path) -> None:
     cohorts = Cohorts(tmp_path, PHANTOM, {**SPLITS, "few": {**SPLITS["aurora"], "train_subjects": 7}})
     assert [cohorts.subjects("aurora", part) for part in ("train", "val", "test")] == [30, 10, 10]
@@ -71,7 +91,14 @@ def write_record(folder: Path, one: Job, wall: float, **benchmark: float) -> Non
     record = {"rule": one.rule, "wildcards": dict(one.wildcards), "params": dict(one.params)}
     record["inputs"] = dict.fromkeys(one.inputs, "")
     (home / "record.json").write_text(
-        json.dumps(record | {"device": "cpu", "wall_seconds": wall, "sessions": int(benchmark.pop("sessions", 1))})
+        json.dumps(
+            record
+            | {
+                "device": {"gpu": "cuda:0"}.get(one.device, "cpu"),
+                "wall_seconds": wall,
+                "sessions": int(benchmark.pop("sessions", 1)),
+            }
+        )
     )
     if benchmark:
         pd.DataFrame([benchmark]).to_csv(home / "benchmark.tsv", sep="\t", index=False)
@@ -89,6 +116,15 @@ def test_a_rate_is_processor_time_beyond_the_start_over_work(tmp_path: Path) -> 
     assert row.jobs == 2
 
 
+def test_a_gpu_is_held_for_wall_time_whatever_the_processors_did(tmp_path: Path) -> None:
+    study = tmp_path / "results" / "s"
+    write_record(study, INGEST, 1.0)
+    write_record(study, segmenter(100, folder="results/s/idle", device="gpu"), 100.0, s=110.0, cpu_time=20.0)
+    write_record(study, segmenter(100, folder="results/s/loading", device="gpu"), 100.0, s=110.0, cpu_time=880.0)
+    row = rates_of([study]).set_index(["rule", "device"]).loc[("train_segmenter", "gpu")]
+    assert row.seconds_per_unit == pytest.approx(100 / (100 * 16 * 64**2 / 1e6))
+
+
 def test_what_was_measured_is_what_is_foretold_for_the_same_study(tmp_path: Path) -> None:
     study = tmp_path / "results" / "s"
     ones = [segmenter(steps, folder=f"results/s/{steps}") for steps in (100, 200, 400)]
@@ -101,8 +137,14 @@ def test_what_was_measured_is_what_is_foretold_for_the_same_study(tmp_path: Path
 
 def test_time_on_cores_is_the_longest_chain_or_the_share() -> None:
     jobs = [job("a"), job("b", needs=(0,)), job("c", needs=(1,)), job("d")]
-    assert wall_seconds(jobs, [10, 20, 30, 4], 8) == 60
-    assert wall_seconds(jobs, [10, 20, 30, 100], 1) == 160
+    assert wall_seconds(jobs, [10, 20, 30, 4], 8, gpus=1) == 60
+    assert wall_seconds(jobs, [10, 20, 30, 100], 1, gpus=1) == 160
+
+
+def test_jobs_on_a_gpu_wait_for_it_however_many_cores_there_are() -> None:
+    jobs = [job("train", device="gpu") for _ in range(6)] + [job("score")]
+    assert wall_seconds(jobs, [10] * 7, 16, gpus=1) == 60
+    assert wall_seconds(jobs, [10] * 7, 16, gpus=3) == 20
 
 
 def test_a_device_without_a_rate_is_named_not_guessed() -> None:
@@ -110,14 +152,14 @@ def test_a_device_without_a_rate_is_named_not_guessed() -> None:
     waiting = [segmenter(100, folder="results/s/one", device="gpu"), segmenter(100, folder="results/s/two")]
     costs = costs_of(waiting, [INGEST], rates)
     assert costs.seconds.isna().tolist() == [True, False]
-    assert "Not counted, as no rate is recorded on their device (gpu): 1 train_segmenter." in told(waiting, costs, 2)
+    assert "Not counted, as no rate is recorded on their device (gpu): 1 train_segmenter." in told(waiting, costs, 2, 1)
 
 
 @pytest.mark.parametrize(("python", "times"), [("nowhere", 1), (sys.executable, 0), (None, 0)])
 def test_an_environment_that_is_still_to_be_made_is_told_once(python: str | None, times: int) -> None:
     waiting = [segmenter(100, folder=f"results/s/{name}", python=python) for name in ("one", "two")]
     costs = costs_of(waiting, [INGEST], read_rates(ROOT / "resources" / "rates.tsv"))
-    assert told(waiting, costs, 2).count("run `make nnunet-env` before the study") == times
+    assert told(waiting, costs, 2, 1).count("run `make nnunet-env` before the study") == times
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:

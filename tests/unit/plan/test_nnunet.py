@@ -44,6 +44,7 @@ def test_arms_that_make_sense_are_taken_and_their_training_told_what_counts(
     check_nnunet(study)
     told = nnunet_settings(study, arm, "nnunet2d")
     assert (told["augmentation"], told["ratio"], told["keep_real"]) == (augmentation, ratio, keep_real)
+    assert told["mirror"], "as nnU-Net does by itself"
     assert "python" not in told, "where it lies changes no result"
 
 

@@ -9,7 +9,7 @@ from snakemake.utils import validate
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.catalogue import merge
-from cmrbridge.plan.config import domains_of, labelled_domains, resolve
+from cmrbridge.plan.config import domains_of, labelled_domains, published, resolve
 from cmrbridge.plan.grid import grid
 
 ROOT = Path(__file__).parents[3]
@@ -35,14 +35,20 @@ def write_manifest(folder: Path, vendors: list[str]) -> None:
     (folder / "manifest.csv").write_text("\n".join(["subject,phase,image,vendor", *rows]) + "\n")
 
 
+def configured(*overlays: dict[str, Any]) -> dict[str, Any]:
+    """The config as the Snakefile reads and validates it."""
+    config: dict[str, Any] = {}
+    for path in ("config.yaml", "workflow/places.yaml"):
+        merge(config, yaml.safe_load((ROOT / path).read_text()))
+    for overlay in overlays:
+        merge(config, overlay)
+    validate(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    return config
+
+
 def study(name: str, **keys: Any) -> dict[str, Any]:
     """The study as the Snakefile resolves it."""
-    config: dict[str, Any] = {}
-    for path in ("config.yaml", "workflow/places.yaml", f"studies/{name}.yaml"):
-        merge(config, yaml.safe_load((ROOT / path).read_text()))
-    merge(config, keys)
-    validate(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
-    return resolve(config)
+    return resolve(configured(yaml.safe_load((ROOT / "studies" / f"{name}.yaml").read_text()), keys))
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -55,6 +61,22 @@ def test_every_study_can_be_told_to_run_in_every_place_and_size(name: str, place
         assert chosen["image"]["size"] == {"phantom": 64}.get(place, 96) if preset == "cpu" else 128
         assert set(runs.scenario) == {place}
         assert all(set(run.tested[1:]).isdisjoint([run.source]) for run in runs.itertuples())
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("wong2025", {"preset": "reconstructed"}),  # a preset of the study's own
+        ("capstone2024", {"place": "acdc_sunnybrook", "preset": "gpu"}),  # notes and a left-out arm, both added
+        ("li2025", {"place": "manifest"}),
+        ("tutorial", {"preset": "gpu", "presets": {"gpu": {"nnunet": {"epochs": 40}}}}),
+    ],
+)
+def test_the_config_that_a_report_prints_makes_the_same_study(name: str, keys: dict[str, Any], home: Path) -> None:
+    config = configured(yaml.safe_load((ROOT / "studies" / f"{name}.yaml").read_text()), keys)
+    text = published(config)
+    assert resolve(configured(yaml.safe_load(text))) == resolve(config)
+    assert str(home) not in text, "no path of this machine"
 
 
 def test_only_the_arms_that_a_place_cannot_feed_are_left_out_and_said_so() -> None:
@@ -108,6 +130,46 @@ def test_a_manifest_is_divided_by_a_column_the_largest_value_trains() -> None:
     assert {chosen["domains"][name]["split"]["train_subjects"] for name in scenario["centres"]} == {4}
     divide = {"manifest": {"divide": {"source": "Siemens"}}}
     assert study("wong2025", place="manifest", places=divide)["scenarios"]["manifest"]["source"] == "Siemens"
+
+
+def test_a_place_takes_nothing_from_the_config_s_entries_of_its_names(home: Path) -> None:
+    """config.yaml has domains of these names, each of one scanner of the phantom."""
+    write_manifest(home, ["eclipse"] * 3 + ["aurora"] * 2)
+    chosen = study("wong2025", place="manifest")
+    selected = {name: chosen["domains"][name]["where"] for name in domains_of(chosen)}
+    assert selected == {"eclipse": {"vendor": "eclipse"}, "aurora": {"vendor": "aurora"}}
+
+
+def test_a_manifest_divided_by_field_strength_selects_numbers_as_ingest_writes_them(home: Path) -> None:
+    (home / "manifest.csv").write_text("subject,field_strength_t\na,3\nb,3.0\nc,1.5\n")
+    chosen = study("wong2025", place="manifest", places={"manifest": {"divide": {"by": "field_strength_t"}}})
+    selected = {name: chosen["domains"][name]["where"] for name in domains_of(chosen)}
+    assert selected == {"3": {"field_strength_t": 3.0}, "1.5": {"field_strength_t": 1.5}}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "divide", "words"),
+    [
+        ({"reader": "mnms", "path": "${CMRBRIDGE_DATA}/mnms"}, {}, r"ours \(reader mnms\).*domains and a scenario"),
+        ({"reader": "phantom", "scanners": ["aurora", "dusk"], "subjects": 4, "seed": 0}, {}, "reader phantom"),
+        (
+            {"reader": "acdc", "path": "${CMRBRIDGE_DATA}/acdc"},
+            {"by": "field_strength_t"},
+            "tells the field_strength_t",
+        ),
+        (
+            {"reader": "acdc", "path": "${CMRBRIDGE_DATA}/acdc"},
+            {"dataset": "our"},
+            "x.divide.dataset names 'our'.*ours",
+        ),
+    ],
+)
+def test_only_what_has_a_table_of_its_own_can_be_divided(
+    dataset: dict[str, Any], divide: dict[str, str], words: str
+) -> None:
+    place = {"datasets": {"ours": dataset}, "divide": {"dataset": "ours", "by": "vendor"} | divide}
+    with pytest.raises(InputError, match=words):
+        study("wong2025", place="x", places={"x": place})
 
 
 @pytest.mark.parametrize(

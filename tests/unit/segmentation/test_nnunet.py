@@ -151,6 +151,16 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(training: Path, 
     assert resumed == whole
 
 
+@pytest.mark.long
+@needs_nnunet
+def test_whether_predictions_mirror_changes_no_weight(training: Path, tmp_path: Path) -> None:
+    short = replace(SETTINGS, epochs=1)
+    models = [train(training, tmp_path / str(mirror), replace(short, mirror=mirror)) for mirror in (True, False)]
+    (weights, mirrored), (same, plain) = map(read_tensors, models)
+    assert all(weights[name].equal(same[name]) for name in weights)
+    assert [json.loads(about["network"])["mirror"] for about in (mirrored, plain)] == [[0, 1], None]
+
+
 @needs_nnunet
 def test_it_predicts_from_its_file_alone_and_mirrors_nothing_that_it_did_not_learn(
     training: Path, tmp_path: Path

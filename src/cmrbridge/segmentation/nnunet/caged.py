@@ -161,7 +161,7 @@ def train(folder: Path, job: Json) -> None:
         "configuration": job["configuration"],
         "plans": read_json(folder / "plans.json"),
         "dataset": trainer.dataset_json,
-        "mirror": trainer.inference_allowed_mirroring_axes,
+        "mirror": trainer.inference_allowed_mirroring_axes if job["mirror"] else None,
         "aliases": aliases,
     }
     (folder / "network.json").write_text(json.dumps(about))
@@ -178,7 +178,7 @@ def distinct(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], d
 
 
 def load_predictor(folder: Path, device: str) -> nnUNetPredictor:
-    """nnU-Net's predictor of what `train` left; it mirrors images where training did."""
+    """nnU-Net's predictor of what `train` left; it mirrors images where training did and the job asked for it."""
     about = read_json(folder / "network.json")
     weights = load_file(str(folder / "weights.safetensors"))
     weights |= {name: weights[first] for name, first in about["aliases"].items()}

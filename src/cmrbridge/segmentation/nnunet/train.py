@@ -26,8 +26,9 @@ class NnunetSettings:
     """architecture: nnunet2d or nnunet3d. epochs of iterations batches each; validation_iterations: batches of the
     pseudo-Dice. memory_gb: of the accelerator that nnU-Net plans for, which sets patch and batch. workers: processes
     that load and augment beside the training; with 0 the training does so itself and repeats bit for bit.
-    augmentation: "own" is nnU-Net's, with mirroring in prediction too, "none" is neither. ratio, keep_real: as those
-    of the other architectures."""
+    augmentation: "own" is nnU-Net's, with mirroring, "none" is neither. mirror: whether predictions are averaged over
+    mirrored images where training mirrored them, as nnU-Net does by itself. ratio, keep_real: as those of the other
+    architectures."""
 
     architecture: str
     epochs: int
@@ -36,6 +37,7 @@ class NnunetSettings:
     memory_gb: float = 8.0
     workers: int = 0
     augmentation: str = "own"
+    mirror: bool = True
     ratio: float = 0.0
     keep_real: bool = True
 
