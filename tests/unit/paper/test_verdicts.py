@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 
 from cmrbridge.evaluation.claims import Conditions
-from cmrbridge.evaluation.frames import summarise
 from cmrbridge.paper.records import Training
-from cmrbridge.paper.verdicts import give_verdicts
+from cmrbridge.paper.verdicts import gains_of, give_verdicts
 
 SEEDS = range(3)
 STILL_RISING = 0.2  # of Dice, in the last fifth
@@ -34,9 +33,7 @@ def study(trainings: list[Training]) -> Any:
         about=SimpleNamespace(trained_as=trained_as, scenarios={"scanners": "aurora"}),
         cases=cases,
         compared=pd.DataFrame([row | {"p_holm": 0.001, "primary": True}]),
-        summary=summarise(cases),
         trainings=trainings,
-        conditions=Conditions(),
     )
 
 
@@ -57,6 +54,7 @@ def trainings(arm: str, gain: float | None) -> list[Training]:
 def test_a_claim_needs_the_curve_of_every_network_that_it_rests_on(
     trained: list[Training], word: str, why: str
 ) -> None:
-    (verdict,) = give_verdicts(study(trainings("classic", 0.0) + trained))
+    given = study(trainings("classic", 0.0) + trained)
+    (verdict,) = give_verdicts(given.compared, given.cases, gains_of(given), Conditions())
     assert verdict["word"] == word
     assert why in verdict["why"]
