@@ -126,6 +126,17 @@ def test_a_number_is_rounded_as_its_kind_deserves(value: float, column: str, met
     assert quoted(value, column, metric) == text
 
 
+def test_what_is_infinite_says_beyond_what(study: Path) -> None:
+    """JSON has no infinity, and a dash would say that it could not be computed."""
+    compared = pd.read_csv(study / "comparisons.csv")
+    compared.assign(needed_seeds=float("inf"), mde=float("inf")).to_csv(study / "comparisons.csv", index=False)
+    make(study)
+    (row,) = json.loads((study / "tables" / "numbers.json").read_text())["primary"]
+    assert (row["needed_seeds"], row["mde"]) == ("> 1024", "> 30 SE")
+    macros = (study / "tables" / "numbers.tex").read_text().splitlines()
+    assert any("> 1024" in line.replace(r"\ensuremath{>}", ">") for line in macros if line.endswith("/ needed_seeds"))
+
+
 def test_two_records_that_one_name_would_stand_for_are_refused() -> None:
     record = {"source": "a", "target": "b", "mean": 1.0}
     with pytest.raises(ValueError, match="a / b / mean stands for two"):
