@@ -1,7 +1,7 @@
 """How an arm's gain depends on one variable, the others held: which points compare, and their correlation."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,14 +22,6 @@ HELD = {
 QUALITIES = ("images_frechet", "masks_frechet", "mask_fidelity")
 ENOUGH = 4  # points, below which a correlation says nothing
 SPREAD = 1e-9  # gains that differ by less are equal: scores carry six decimals
-
-
-class Correlation(NamedTuple):
-    """A coefficient, −1…1, and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def strata(points: pd.DataFrame, variable: str) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -34,9 +34,10 @@ def mixed_model(arm: Floats, baseline: Floats) -> Estimate:
 
     Complete arrays have an exact answer: subjects cancel and runs are the error, so it is Student's test of the runs'
     means, with runs − 2 degrees of freedom (analysis of variance of a split plot). Where scores are missing, REML with
-    the same degrees of freedom (the containment rule: those of the stratum in which arms differ).
+    the same degrees of freedom (the containment rule: those of the stratum in which arms differ). A subject that
+    neither arm scored is none.
     """
-    arm, baseline = _scored(arm), _scored(baseline)
+    arm, baseline = _scored(arm, baseline)
     runs = len(arm) + len(baseline)
     if min(len(arm), len(baseline)) < 1 or runs < 3:
         return UNDEFINED
@@ -74,6 +75,8 @@ def student(difference: float, error: Error) -> Estimate:
     return Estimate(*map(float, (difference, *error, p, difference - margin, difference + margin)))
 
 
-def _scored(scores: Floats) -> Floats:
-    """Without runs that scored nobody."""
-    return scores[~np.isnan(scores).all(1)]
+def _scored(arm: Floats, baseline: Floats) -> tuple[Floats, Floats]:
+    """Without subjects that neither arm scored, and runs that scored nobody."""
+    known = ~(np.isnan(arm).all(0) & np.isnan(baseline).all(0))
+    arm, baseline = arm[:, known], baseline[:, known]
+    return arm[~np.isnan(arm).all(1)], baseline[~np.isnan(baseline).all(1)]

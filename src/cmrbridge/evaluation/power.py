@@ -13,14 +13,15 @@ from scipy.special import nctdtr, stdtrit
 from cmrbridge.evaluation.variance import Components, Design, Error, standard_error
 
 LEVEL, POWER = 0.05, 0.8
-FARTHEST = 30.0  # standard errors: any design finds it
+FARTHEST = 30.0  # standard errors: any design with a degree of freedom finds it
 MOST = 1024  # subjects, or runs of each arm, beyond which nobody will go
 
 
 class Levers(NamedTuple):
-    """mde: the difference that the study as it is finds with 80 % power; with any number of subjects but its own runs;
-    with any number of runs but its own subjects. needed_*: subjects (at these runs), runs of each arm (at these
-    subjects) that find the wanted difference; infinite where not even `MOST` do."""
+    """mde: the difference that the study as it is finds with 80 % power, infinite beyond `FARTHEST` standard errors;
+    with any number of subjects but its own runs; with any number of runs but its own subjects. needed_*: subjects (at
+    these runs), runs of each arm (at these subjects) that find the wanted difference; infinite where not even `MOST`
+    do."""
 
     mde: float
     mde_many_subjects: float
@@ -42,10 +43,12 @@ def power(effect: float, error: Error) -> float:
 
 
 def detectable(error: Error) -> float:
-    """The smallest true difference that is found with a chance of `POWER`."""
+    """The smallest true difference that is found with a chance of `POWER`; infinite where not even `FARTHEST` is."""
     if error.se == 0:
         return 0.0
     unit = Error(1.0, error.df)
+    if power(FARTHEST, unit) < POWER:  # fewer degrees of freedom than one, which Satterthwaite's may be
+        return math.inf
     return error.se * float(brentq(lambda shift: power(shift, unit) - POWER, 0, FARTHEST, xtol=1e-13))
 
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, read_cases, with_mean_structure
-from cmrbridge.paper.records import Record, duration, listed, read_record
+from cmrbridge.paper.records import Record, duration, listed, read_record, schedule
 from cmrbridge.paper.scans import read_scans
 from cmrbridge.paper.tables import pipe_table
 
@@ -82,15 +81,12 @@ def parameters(model: Path) -> int:
 
 
 def _what(identity: Identity, model: Path, about: Record) -> str:
-    settings: Mapping[str, Any] = about["params"]["settings"]
-    steps = settings.get("loop", {}).get("steps")
-    trained = f"{steps} steps" if steps else "the epochs that its settings name"
     versions = about.get("versions") or {}
     return (
         f"A network of the architecture {identity.architecture} with {parameters(model):,} parameters, trained by the "
         f"recipe “{identity.arm}” of the study {identity.study} on {', '.join(identity.training)}"
-        f"{' beside ' + ', '.join(identity.beside) if identity.beside else ''}; {trained}, seed {identity.seed}, "
-        f"{duration(about.get('wall_seconds') or 0)} on {about.get('device')} "
+        f"{' beside ' + ', '.join(identity.beside) if identity.beside else ''}; {schedule(about)}, "
+        f"seed {identity.seed}, {duration(about.get('wall_seconds') or 0)} on {about.get('device')} "
         f"({about.get('device_name', 'unknown')}) in {about.get('precision') or 'an unrecorded precision'}. "
         "It outlines the left ventricular cavity (LV), its myocardium (MYO) and the right ventricular cavity (RV) in "
         "short-axis slices.\n\n"
@@ -172,7 +168,10 @@ def _limits(identity: Identity, scored: pd.DataFrame, people: pd.DataFrame) -> s
     dice = scored[(scored.metric == "dice") & (scored.seed == identity.seed) & (scored.structure != MEAN)]
     zero = int((dice.value == 0).sum())
     if zero:
-        lines.append(f"It missed {zero} of the {len(dice)} structures that it was tested on (Dice 0).")
+        lines.append(
+            f"It scored Dice 0 on {zero} of the {len(dice)} structures that it was tested on: missed, "
+            "outlined elsewhere, or outlined where none is."
+        )
     return "\n".join(f"- {line}" for line in lines)
 
 

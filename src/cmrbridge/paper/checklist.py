@@ -118,7 +118,8 @@ ITEMS = (
         30,
         "Evaluation",
         "robustness",
-        "Every arm on {target_count} domains that training did not see, over {seed_count} training seeds.",
+        "Every arm on {target_count} domains other than the source, over {seed_count} training seeds; what an arm "
+        "may see of them: {access}.",
     ),
     Item(31, "Evaluation", "explainability", "None; qualitative grids of best, median and worst cases."),
     Item(32, "Evaluation", "testing on internal and external data", "Internal: {sources}; external: {targets}."),

@@ -88,7 +88,7 @@ def checklist_facts(study: Study) -> dict[str, Any]:
         "endpoint": _endpoint(study.compared),
         "datasets": records.listed(scans.dataset),
         "licences": records.listed(scans.licence),
-        "copies": pd.read_csv(study.files.duplicates).dropped_subject.nunique(),
+        "copies": len(pd.read_csv(study.files.duplicates)[["dropped_dataset", "dropped_subject"]].drop_duplicates()),
         "domains": ", ".join(study.about.roles),
         "annotated": records.listed(scans.annotated.str.split().explode().fillna("")),
         "not_annotated": len(set(zip(scans.dataset, scans.subject)) - set(zip(annotated.dataset, annotated.subject))),
@@ -98,12 +98,13 @@ def checklist_facts(study: Study) -> dict[str, Any]:
         "architectures": records.listed(cases.architecture),
         "seeds": records.listed(cases.seed),
         "seed_count": cases.seed.nunique(),
-        "schedule": "; ".join(sorted({_schedule(one.record) for one in study.trainings})),
+        "schedule": "; ".join(sorted({records.schedule(one.record) for one in study.trainings})),
         "metrics": ", ".join(METRIC_NAMES[name] for name in METRIC_NAMES if name in set(cases.metric)),
         "comparisons": len(study.compared),
         "sources": records.listed(cases.source),
         "targets": ", ".join(targets),
         "target_count": len(targets),
+        "access": "; ".join(f"{arm} {study.about.access.get(arm, 'not declared')}" for arm in in_order(cases.arm)),
         "versions": ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
         "commits": ", ".join(origin["commits"]),
         "failures": " ".join(sentences[:1]) + " Worst cases and trainings in the report's section on failures.",
@@ -116,11 +117,3 @@ def _endpoint(compared: pd.DataFrame) -> str:
         f"{METRIC_NAMES[one.metric]} of {one.arm} against {one.baseline} on {one.target}" for one in rows.itertuples()
     ]
     return "; ".join(named) or "none"
-
-
-def _schedule(record: records.Record) -> str:
-    """How long a segmenter was trained, whichever kind it is."""
-    settings = record["params"]["settings"]
-    if "epochs" in settings:
-        return f"{settings['epochs']} epochs of {settings['iterations']} batches (nnU-Net)"
-    return f"{settings['loop']['steps']} steps of {settings['batch']} labelled slices"

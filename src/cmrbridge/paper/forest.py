@@ -53,7 +53,7 @@ def draw_forest(
             axes.set_axis_off()
         scale = 100 if metric in HIGHER_IS_BETTER else 1
         for axes, (title, panel) in zip(grid.flat, panels.items()):
-            _draw_panel(axes, panel, lines, scale, _ends(scale * frame[["ci_low", "ci_high"]].stack()))
+            _draw_panel(axes, panel, lines, scale, _ends(scale * _reach(frame)))
             axes.set_title(title)
         for axes in grid[:, 0]:
             _name_lines(axes, lines, frame)
@@ -78,6 +78,12 @@ def _lines(frame: pd.DataFrame) -> list[Line]:
         for grouping in groups.grouping.unique()
         for line in [(grouping, ""), *groups[groups.grouping == grouping].itertuples(index=False, name=None)]
     ]
+
+
+def _reach(frame: pd.DataFrame) -> pd.Series:
+    """All ends of intervals, or the means where no group has two subjects, hence none an interval."""
+    ends = frame[["ci_low", "ci_high"]].stack().dropna()
+    return frame.difference if ends.empty else ends
 
 
 def _ends(values: pd.Series) -> tuple[float, float]:

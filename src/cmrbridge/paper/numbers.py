@@ -1,13 +1,15 @@
 """The numbers that a text quotes: numbers.json, and each of them in words."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+from cmrbridge.evaluation.power import FARTHEST, MOST
 from cmrbridge.paper.findings import counts, dice_by_target, endpoint, gaps
-from cmrbridge.paper.rounding import quoted
+from cmrbridge.paper.rounding import COUNTS, quoted
 
 KEYS = ("source", "target", "architecture", "arm", "structure", "metric")  # what tells the records of a list apart
 
@@ -69,5 +71,10 @@ def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """What is infinite, which JSON cannot say, as text: beyond what it was not looked for."""
+    numbers = frame.select_dtypes("number")
+    for name in numbers.columns[(numbers == math.inf).any()]:
+        beyond = f"> {MOST}" if name in COUNTS else f"> {FARTHEST:.0f} SE"
+        frame = frame.assign(**{name: frame[name].astype(object).replace(math.inf, beyond)})
     records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
     return records

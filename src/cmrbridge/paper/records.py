@@ -121,6 +121,14 @@ def provenance(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
+def schedule(record: Record) -> str:
+    """How long a segmenter was trained, whichever kind it is."""
+    settings = record["params"]["settings"]
+    if "epochs" in settings:
+        return f"{settings['epochs']} epochs of {settings['iterations']} batches (nnU-Net)"
+    return f"{settings['loop']['steps']} steps of {settings['batch']} labelled slices"
+
+
 def listed(values: pd.Series) -> str:
     """The distinct values, sorted; an en dash where there is none."""
     return ", ".join(sorted({str(value) for value in values.dropna()} - {""})) or "–"

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from cmrbridge.evaluation.equivalence import equivalence
-from cmrbridge.evaluation.power import MOST, POWER, detectable, levers, power
+from cmrbridge.evaluation.power import FARTHEST, MOST, POWER, detectable, levers, power
 from cmrbridge.evaluation.variance import Components, Design, Error
 
 
@@ -22,6 +23,15 @@ def test_power_is_statsmodels(effect: float, count: int) -> None:
 @pytest.mark.parametrize("df", [1, 1.7, 4, 44])
 def test_the_detectable_difference_is_found_in_80_of_100_studies(df: float) -> None:
     assert power(detectable(Error(0.3, df)), Error(0.3, df)) == pytest.approx(POWER, abs=1e-10)
+
+
+def test_a_design_that_finds_nothing_has_no_detectable_difference() -> None:
+    """Half a degree of freedom: a t of 30 is not even significant. A study as small still gets its row."""
+    assert 2 * stats.t.sf(FARTHEST, 0.5) > 0.05
+    assert detectable(Error(0.3, 0.5)) == math.inf
+    found = levers(Components(0.1, 2, 2), Design(2, 1, 2), 1.0)
+    assert (found.mde, found.needed_seeds) == (math.inf, math.inf)
+    assert found.mde_many_subjects < math.inf
 
 
 def test_needed_subjects_are_statsmodels_where_only_gains_vary() -> None:

@@ -12,7 +12,12 @@ from cmrbridge.paper.cards import Identity, parameters, write_card
 from cmrbridge.paper.checklist import AUTHOR, ITEMS, as_markdown
 
 WHO = Identity("demo", "home", "plain", "unet2d", 0, ("home",), ("generated pairs",), "none")
-RECORD = {"params": {"settings": {"loop": {"steps": 70}}}, "device": "cpu", "precision": "float32", "wall_seconds": 61}
+RECORD = {
+    "params": {"settings": {"loop": {"steps": 70}, "batch": 16}},
+    "device": "cpu",
+    "precision": "float32",
+    "wall_seconds": 61,
+}
 
 
 def write_model(path: Path) -> None:
@@ -59,7 +64,7 @@ def test_the_card_tells_weights_origin_scores_and_limits(tmp_path: Path) -> None
     text = card(tmp_path)
     for expected in (
         "with 11 parameters",
-        "70 steps, seed 0, 1 min 1 s on cpu",
+        "70 steps of 16 labelled slices, seed 0, 1 min 1 s on cpu",
         "on home beside generated pairs",
         "Research only",
         "| home | set | CC0 | 1 | 0 | V |",
@@ -67,10 +72,15 @@ def test_the_card_tells_weights_origin_scores_and_limits(tmp_path: Path) -> None
         "| away | W | 1 | 0.000 | 0.000 | – | – | – |",
         "| home (own source) | V | 1 | 0.900 |",
         "between its 2 trainings, in points of Dice: away 14.1, home 0.0.",  # means 0.3 and 0.5: 0.2 / √2
-        "missed 1 of the 3 structures",
+        "scored Dice 0 on 1 of the 3 structures",
         hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest(),
     ):
         assert expected in text
+
+
+def test_a_card_of_nnunet_names_its_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECORD, "params", {"settings": {"epochs": 250, "iterations": 50}})
+    assert "; 250 epochs of 50 batches (nnU-Net), seed 0" in card(tmp_path)
 
 
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:

@@ -67,6 +67,19 @@ def test_eighteen_arms_fit_the_page(study: Path) -> None:
     assert len(set(pd.read_csv(study / "t.csv").arm)) == 17  # the ceiling is not ranked
 
 
+def test_a_forest_of_single_subjects_shows_their_differences(study: Path, pictures: dict) -> None:
+    """No group has two subjects, so none has an interval to set the axis by."""
+    frame = pd.read_csv(study / "cases.csv")
+    frame = frame[(frame.target == "dusk") & (frame.subject == "d00")]
+    frame.to_csv(study / "cases.csv", index=False)
+    draw_forest(
+        cases=study / "cases.csv", subjects=pictures["subjects"], baseline="classic", metric="dice",
+        table=study / "t.csv", png=study / "f.png", pdf=study / "f.pdf",
+    )  # fmt: skip
+    assert pd.read_csv(study / "t.csv").ci_low.isna().all()
+    assert (study / "f.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_two_arms_are_not_ranked_and_the_page_says_so(study: Path) -> None:
     frame = pd.read_csv(study / "cases.csv")
     frame[frame.arm.isin(["classic", "real", "oracle"])].to_csv(study / "cases.csv", index=False)

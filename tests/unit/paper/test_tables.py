@@ -126,6 +126,17 @@ def test_a_number_is_rounded_as_its_kind_deserves(value: float, column: str, met
     assert quoted(value, column, metric) == text
 
 
+def test_what_is_infinite_says_beyond_what(study: Path) -> None:
+    """JSON has no infinity, and a dash would say that it could not be computed."""
+    compared = pd.read_csv(study / "comparisons.csv")
+    compared.assign(needed_seeds=float("inf"), mde=float("inf")).to_csv(study / "comparisons.csv", index=False)
+    make(study)
+    (row,) = json.loads((study / "tables" / "numbers.json").read_text())["primary"]
+    assert (row["needed_seeds"], row["mde"]) == ("> 1024", "> 30 SE")
+    macros = (study / "tables" / "numbers.tex").read_text().splitlines()
+    assert any("> 1024" in line.replace(r"\ensuremath{>}", ">") for line in macros if line.endswith("/ needed_seeds"))
+
+
 def test_two_records_that_one_name_would_stand_for_are_refused() -> None:
     record = {"source": "a", "target": "b", "mean": 1.0}
     with pytest.raises(ValueError, match="a / b / mean stands for two"):
@@ -133,15 +144,15 @@ def test_two_records_that_one_name_would_stand_for_are_refused() -> None:
 
 
 def test_agreement_is_that_of_one_training_run() -> None:
-    """Subjects' means 1 and 5 (variance 8), variance 2 between a subject's runs: one run has 8 + (1 − 1/2) 2 = 9."""
+    """Subjects' means 1 and 5 (variance 8), variance 2 between runs, which are off alike: one run has 8 + 2."""
     agreement = clinical_agreement(function_rows()).set_index("metric")
     ef, mass = agreement.loc["ef_percent"], agreement.loc["mass_g"]
-    assert (ef.n, ef.reference, ef.bias, ef.sd, ef.median_error) == (2, 60, 3, 3, 3)
-    assert (ef.low, ef.high) == pytest.approx((3 - 1.96 * 3, 3 + 1.96 * 3))
+    assert (ef.n, ef.reference, ef.bias, ef.sd, ef.median_error) == pytest.approx((2, 60, 3, 10**0.5, 3))
+    assert (ef.low, ef.high) == pytest.approx((3 - 1.96 * 10**0.5, 3 + 1.96 * 10**0.5))
     assert (mass.reference, mass.bias, mass.sd) == (140, 10, 0)
     shown = clinical_table(agreement.reset_index()).set_index("Quantity")
-    assert shown.loc["EF (%)", "Bias ± SD"] == "+3.0 ± 3.0"
-    assert shown.loc["EF (%)", "95 % limits"] == "-2.9 to +8.9"
+    assert shown.loc["EF (%)", "Bias ± SD"] == "+3.0 ± 3.2"
+    assert shown.loc["EF (%)", "95 % limits"] == "-3.2 to +9.2"
 
 
 def test_scores_of_an_earlier_version_have_an_empty_clinical_table(tables: Path) -> None:
