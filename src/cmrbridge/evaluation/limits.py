@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from cmrbridge.evaluation.variance import components
 
-NORMAL_95 = 1.96  # standard deviations on either side that hold 95 % of a normal distribution
+NORMAL_975 = float(stats.norm.ppf(0.975))  # standard deviations on either side that hold 95 % of a normal distribution
 
 
 def limits_of_agreement(errors: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def limits_of_agreement(errors: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
     runs = pd.Series([_run_variance(one) for _, one in errors.groupby(keys)], sums.index, dtype=float)
     variance = groups["mean"].var() + groups.share.mean() * within + (1 - groups.share.mean()) * runs
     table = groups["mean"].agg(n="count", bias="mean", median_error="median").assign(sd=np.sqrt(variance))
-    half = NORMAL_95 * table.sd
+    half = NORMAL_975 * table.sd
     table = table.assign(low=table.bias - half, high=table.bias + half)
     return table[["n", "bias", "sd", "low", "high", "median_error"]].reset_index()
 

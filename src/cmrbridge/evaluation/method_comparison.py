@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from cmrbridge.evaluation.limits import NORMAL_975, limits_of_agreement
+
 QUANTITIES = {  # name → (metric, its error, phase) in cases.csv; prediction − error is the reference
     "EF": ("ef_percent", "ef_error_points", "ED-ES"),
     "EDV": ("volume_ml", "volume_error_ml", "ED"),
@@ -15,7 +17,6 @@ QUANTITIES = {  # name → (metric, its error, phase) in cases.csv; prediction �
 }
 CHAMBERS = ("LV", "RV")
 KEYS = ["source", "target", "architecture", "arm", "structure", "quantity", "subject"]
-NORMAL_975 = float(stats.norm.ppf(0.975))
 
 
 class Agreement(NamedTuple):
@@ -39,18 +40,20 @@ class Agreement(NamedTuple):
     concordance: float
 
 
-def agreement(predicted: ArrayLike, reference: ArrayLike) -> Agreement:
+def agreement(predicted: ArrayLike, reference: ArrayLike, sd: float | None = None) -> Agreement:
     """Limits of agreement of (n,) pairs (Bland & Altman 1999, section 2).
 
-    A limit's standard error is SD √(1/n + 1.96² / (2 (n − 1))), and its interval takes Student's t of n − 1 degrees.
+    sd: of a single difference, where the pairs are means of several and vary less; None takes the pairs' own. A
+    limit's standard error is SD √(1/n + 1.96² / (2 (n − 1))), and its interval takes Student's t of n − 1 degrees.
     """
     ours, theirs = np.asarray(predicted, float), np.asarray(reference, float)
     differences = ours - theirs
     n, bias = len(differences), float(differences.mean())
     if n < 2:
         return Agreement(n, bias, *[math.nan] * 10)
-    sd, t = float(differences.std(ddof=1)), float(stats.t.ppf(0.975, n - 1))
-    of_bias, of_limit = (t * sd * math.sqrt(share) for share in (1 / n, 1 / n + NORMAL_975**2 / (2 * (n - 1))))
+    own, t = float(differences.std(ddof=1)), float(stats.t.ppf(0.975, n - 1))
+    sd = own if sd is None else sd
+    of_bias, of_limit = t * own / math.sqrt(n), t * sd * math.sqrt(1 / n + NORMAL_975**2 / (2 * (n - 1)))
     lower, upper = bias - NORMAL_975 * sd, bias + NORMAL_975 * sd
     ends = [(value - margin, value + margin) for value, margin in
             ((bias, of_bias), (lower, of_limit), (upper, of_limit))]  # fmt: skip
@@ -77,7 +80,7 @@ def concordance(predicted: ArrayLike, reference: ArrayLike) -> float:
 
 
 def measured(cases: pd.DataFrame) -> pd.DataFrame:
-    """Of a table of cases: ``predicted`` and ``reference`` (mL; EF: percent) per `KEYS`, the mean over seeds."""
+    """Of a table of cases: ``predicted`` and ``reference`` (mL; EF: percent) per `KEYS` and training run (seed)."""
     index = [*KEYS[:5], "seed", "subject"]
     frames = []
     for quantity, (metric, error, phase) in QUANTITIES.items():
@@ -85,11 +88,24 @@ def measured(cases: pd.DataFrame) -> pd.DataFrame:
         ours, off = (rows[rows.metric == name].set_index(index).value for name in (metric, error))
         pairs = pd.DataFrame({"predicted": ours, "reference": ours - off}).dropna().reset_index()
         frames.append(pairs.assign(quantity=quantity))
-    return pd.concat(frames, ignore_index=True).groupby(KEYS, as_index=False)[["predicted", "reference"]].mean()
+    return pd.concat(frames, ignore_index=True)
+
+
+def over_runs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """A pair per subject: the mean over the training runs of `measured`."""
+    return pairs.groupby(KEYS, as_index=False)[["predicted", "reference"]].mean()
 
 
 def agreements(pairs: pd.DataFrame) -> pd.DataFrame:
-    """A row of `Agreement` per source, target, architecture, arm, structure and quantity of `measured`."""
-    groups = pairs.groupby(KEYS[:-1])
-    rows = [dict(zip(KEYS, key)) | agreement(one.predicted, one.reference)._asdict() for key, one in groups]
+    """A row of `Agreement` per source, target, architecture, arm, structure and quantity of `measured`.
+
+    The limits are those of one training run on one subject (`limits_of_agreement`), bias and correlations those of
+    the subjects' means over runs.
+    """
+    errors = pairs.assign(value=pairs.predicted - pairs.reference)
+    spread = limits_of_agreement(errors, KEYS[:-1]).set_index(KEYS[:-1]).sd
+    groups = over_runs(pairs).groupby(KEYS[:-1])
+    rows = [
+        dict(zip(KEYS, key)) | agreement(one.predicted, one.reference, spread[key])._asdict() for key, one in groups
+    ]
     return pd.DataFrame(rows, columns=[*KEYS[:-1], *Agreement._fields])

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cmrbridge.evaluation.frames import read_cases, write_frame
-from cmrbridge.evaluation.method_comparison import CHAMBERS, QUANTITIES, Agreement, agreement, agreements, measured
+from cmrbridge.evaluation.method_comparison import CHAMBERS, KEYS, QUANTITIES, agreements, measured, over_runs
 from cmrbridge.paper.style import INK, PAGE_MM, SMALL, arm_colours, canvas, look, save, save_notice
 
 ROW_MM = 34
@@ -27,12 +27,14 @@ def draw_agreement(
     """Per target a page of png and pdf, and ``table`` (csv): `Agreement` of every arm on every target.
 
     A page has a row per chamber and quantity; left a Bland–Altman plot of each of ``arms`` (three at most): difference
-    against mean, bias and 95 % limits with their intervals; right the predictions against the reference. The unit is
-    the subject, its mean over seeds. run: the source and architecture that are shown.
+    against mean, bias and 95 % limits of one training run with their intervals; right the predictions against the
+    reference. A mark is a subject, its mean over seeds. run: the source and architecture that are shown.
     """
-    pairs = measured(read_cases(cases))
-    write_frame(table, agreements(pairs).round(6))
-    shown = pairs[(pairs.source == run["source"]) & (pairs.architecture == run["architecture"])]
+    runs = measured(read_cases(cases))
+    found, pairs = agreements(runs), over_runs(runs)
+    write_frame(table, found.round(6))
+    shown = pairs.merge(found.drop(columns="n"), on=[*KEYS[:-1]])
+    shown = shown[(shown.source == run["source"]) & (shown.architecture == run["architecture"])]
     shown = shown[shown.arm.isin(list(arms))]
     colours = arm_colours(pairs.arm)
     for target, (png, pdf) in pages.items():
@@ -66,19 +68,18 @@ def _draw_page(page: pd.DataFrame, arms: Sequence[str], colours: Mapping[str, st
 
 
 def _bland_altman(axes: Axes, points: pd.DataFrame, colour: str, marker: str, units: tuple[str, str]) -> None:
-    found = agreement(points.predicted, points.reference)
+    found = points.iloc[0]
     differences, means = points.predicted - points.reference, (points.predicted + points.reference) / 2
     axes.axhline(0, color=INK, linewidth=0.6)
     for name, dash in (("bias", "-"), ("lower", "--"), ("upper", "--")):
-        low, high = getattr(found, f"{name}_low"), getattr(found, f"{name}_high")
-        axes.axhspan(low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.axhline(getattr(found, name), color=colour, linestyle=dash, linewidth=0.9)
+        axes.axhspan(found[f"{name}_low"], found[f"{name}_high"], color=colour, alpha=0.15, linewidth=0)
+        axes.axhline(found[name], color=colour, linestyle=dash, linewidth=0.9)
     axes.scatter(means, differences, s=7, marker=marker, color=colour, edgecolor="white", linewidth=0.2, zorder=3)
     axes.set_title(_limits(found), fontsize=SMALL)
-    axes.set_xlabel(f"mean of the two ({units[0]}), n = {found.n}", fontsize=SMALL)
+    axes.set_xlabel(f"mean of the two ({units[0]}), n = {len(points)}", fontsize=SMALL)
 
 
-def _limits(found: Agreement) -> str:
+def _limits(found: pd.Series) -> str:
     return f"{found.bias:+.1f} ({found.lower:+.1f} to {found.upper:+.1f})"
 
 
@@ -88,8 +89,7 @@ def _scatter(axes: Axes, by_arm: Mapping[str, pd.DataFrame], colours: Mapping[st
     ends = (float(values.min()) - room, float(values.max()) + room)
     axes.plot(ends, ends, color=INK, linewidth=0.6)
     for marker, (arm, one) in zip(MARKERS, by_arm.items()):
-        found = agreement(one.predicted, one.reference)
-        label = f"{arm}: r {found.pearson:.2f}, CCC {found.concordance:.2f}"
+        label = f"{arm}: r {one.pearson.iloc[0]:.2f}, CCC {one.concordance.iloc[0]:.2f}"
         axes.plot(one.reference, one.predicted, marker, color=colours[arm], markersize=2.6, mew=0, alpha=0.8,
                   label=label)  # fmt: skip
     axes.set(xlim=ends, ylim=ends)

@@ -19,7 +19,7 @@ def test_of_one_run_they_are_the_textbooks() -> None:
     (row,) = limits_of_agreement(frame(np.array([[1.0], [2.0], [6.0]])), ["arm"]).itertuples()
     sd = np.std([1, 2, 6], ddof=1)
     assert (row.n, row.bias, row.median_error) == (3, 3, 2)
-    assert (row.sd, row.low, row.high) == pytest.approx((sd, 3 - 1.96 * sd, 3 + 1.96 * sd))
+    assert (row.sd, row.low, row.high) == pytest.approx((sd, 3 - 1.959964 * sd, 3 + 1.959964 * sd))
 
 
 def test_of_several_runs_they_are_those_of_one_run_not_of_the_mean() -> None:
