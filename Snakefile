@@ -45,9 +45,14 @@ localrules:
     all,
 
 
+# models are results too: one that is gone is trained again, with all that depends on it
 rule all:
     default_target: True
     input:
+        every_training(f"{SEGMENTATION}/model.safetensors"),
+        every_generator(f"{MASKS}/train/model.safetensors"),
+        every_generator(f"{SYNTHESIS}/train/model.safetensors"),
+        every_translation(f"{TRANSLATION}/train/model.safetensors"),
         f"{PAPER}/report.html",
         over(CARDED, CARD),
         f"{TRACKING}/runs.csv",

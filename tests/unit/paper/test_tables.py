@@ -148,7 +148,7 @@ def test_agreement_is_that_of_one_training_run() -> None:
     agreement = clinical_agreement(function_rows()).set_index("metric")
     ef, mass = agreement.loc["ef_percent"], agreement.loc["mass_g"]
     assert (ef.n, ef.reference, ef.bias, ef.sd, ef.median_error) == pytest.approx((2, 60, 3, 10**0.5, 3))
-    assert (ef.low, ef.high) == pytest.approx((3 - 1.96 * 10**0.5, 3 + 1.96 * 10**0.5))
+    assert (ef.low, ef.high) == pytest.approx((3 - 1.959964 * 10**0.5, 3 + 1.959964 * 10**0.5))
     assert (mass.reference, mass.bias, mass.sd) == (140, 10, 0)
     shown = clinical_table(agreement.reset_index()).set_index("Quantity")
     assert shown.loc["EF (%)", "Bias ± SD"] == "+3.0 ± 3.2"
