@@ -1,7 +1,8 @@
-"""Write the generated pages: `python docs/tools`."""
+"""Write the generated pages: `python docs/tools` (half a minute: bundles of scores are compared anew)."""
 
 from pathlib import Path
 
+import studies
 import yaml
 from config_reference import Reference, code_defaults
 
@@ -12,3 +13,5 @@ PAGE = ROOT / "docs" / "reference" / "config.md"
 if __name__ == "__main__":
     schema, base = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (SCHEMA, ROOT / "config.yaml"))
     PAGE.write_text(Reference(schema, base, code_defaults()).page(), encoding="utf-8")
+    studies.compare_bundles()
+    studies.PAGE.write_text(studies.page(), encoding="utf-8")

@@ -1,0 +1,163 @@
+"""The page of the papers' studies, from the bundles of scores under docs/results/data (`cmrbridge scores`).
+
+A bundle's folder is named STUDY_PLACE; `compare_bundles` makes its comparisons.csv.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from cmrbridge.evaluation.claims import Conditions
+from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
+from cmrbridge.evaluation.frames import MEAN, summarise
+from cmrbridge.paper.findings import endpoint
+from cmrbridge.paper.records import duration, listed
+from cmrbridge.paper.scores import Bundle, read_bundle
+from cmrbridge.paper.style import METRIC_NAMES, number
+from cmrbridge.paper.tables import comparisons_table, ordered, pipe_table, read_comparisons
+from cmrbridge.paper.verdicts import give_verdicts
+from cmrbridge.plan.catalogue import merge
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "docs" / "results" / "data"
+PAGE = ROOT / "docs" / "results" / "studies.md"
+WHERE = {"phantom": "the phantom", "acdc_sunnybrook": "ACDC → Sunnybrook"}
+CLAIMS = {
+    "wong2025": (
+        "Wong et al. 2025",
+        "One diffusion model of the source: training images redrawn (`dg`), test images redrawn (`da`).",
+    ),
+    "li2025": (
+        "Li, Ma, Shi 2025",
+        "Generated pairs beside (`synthetic`) or instead of (`generative`) traditional augmentation.",
+    ),
+    "capstone2024": ("Pusan National University 2024", "Augmentation, DANN, a second centre; U-Net and nnU-Net."),
+}
+
+INTRODUCTION = """\
+<!-- Written by `python docs/tools` from docs/results/data/*/: change those, not this. -->
+# The three works, run again
+
+Each study is one command (`make study STUDY=studies/NAME.yaml PLACE=…`, preset `cpu`), scored by `cmrbridge scores`
+into [data/](data/): every number below is computed from those tables. The words follow one rule, fixed beforehand
+(`comparisons.verdict`): a claim is *supported* or *not supported* only with three training runs of either arm, Dice of
+.88 on the source's own test subjects, and validation curves that have flattened; otherwise it is *untested*, whatever
+the numbers look like.
+"""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One bundle. name: STUDY_PLACE; settings: the study's comparisons."""
+
+    name: str
+    bundle: Bundle
+    compared: pd.DataFrame
+    conditions: Conditions
+
+    @property
+    def study(self) -> str:
+        return self.name.split("_", 1)[0]
+
+    @property
+    def place(self) -> str:
+        return self.name.split("_", 1)[1]
+
+
+def comparisons_of(study: str, place: str) -> dict[str, Any]:
+    """The study's own comparisons at a place, over those of config.yaml."""
+    base = read_yaml(ROOT / "config.yaml")["comparisons"]
+    merge(base, read_yaml(ROOT / "studies" / f"{study}.yaml")["comparisons"])
+    base["primary_target"] = read_yaml(ROOT / "workflow" / "places.yaml")["places"][place]["primary_target"]
+    return dict(base)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def compare_bundles() -> None:
+    """comparisons.csv of every bundle."""
+    for folder in bundles():
+        study, place = folder.name.split("_", 1)
+        settings = {name: value for name, value in comparisons_of(study, place).items() if name != "verdict"}
+        compare_arms(
+            settings=ComparisonSettings(**settings),
+            cases=folder / "cases.csv.xz",
+            comparisons=folder / "comparisons.csv",
+        )
+
+
+def bundles() -> list[Path]:
+    return sorted(path.parent for path in DATA.glob("*/runs.csv"))
+
+
+def page() -> str:
+    return "\n".join([INTRODUCTION, *(section(gather(folder)) for folder in bundles())])
+
+
+def gather(folder: Path) -> Gathered:
+    study, place = folder.name.split("_", 1)
+    compared = ordered(read_comparisons(folder / "comparisons.csv"))
+    verdict: Mapping[str, Any] = comparisons_of(study, place).get("verdict", {})
+    return Gathered(folder.name, read_bundle(folder), compared, Conditions(**verdict))
+
+
+def section(of: Gathered) -> str:
+    who, what = CLAIMS[of.study]
+    cases, runs = of.bundle
+    shown = dict.fromkeys(["dice", str(of.compared[of.compared.primary].metric.iloc[0])])
+    return "\n".join(
+        [
+            f"## {who}, on {WHERE[of.place]}\n",
+            f"{what}\n",
+            f"Gathered so far: {setting(runs)} Scores: [data/{of.name}](data/{of.name}/runs.csv).\n",
+            *(means_table(summarise(cases), metric) for metric in shown),
+            "Against the baseline in the endpoint's structure and metric (★ the declared one); Holm corrects over all",
+            f"{len(of.compared)} rows of [comparisons.csv](data/{of.name}/comparisons.csv):\n",
+            pipe_table(comparisons_table(endpoint(of.compared)).drop(columns=["Structure", "Metric", "Against"])),
+            pipe_table(pd.DataFrame(verdicts(of))),
+        ]
+    )
+
+
+def means_table(summary: pd.DataFrame, metric: str) -> str:
+    """Architecture and arm by target: mean ± SD over the test subjects of the mean over structures."""
+    rows = ordered(summary[(summary.structure == MEAN) & (summary.region == "whole") & (summary.metric == metric)])
+    cells = rows.assign(cell=[f"{number(m, metric)} ± {number(sd, metric)}" for m, sd in zip(rows["mean"], rows.sd)])
+    order = rows[["architecture", "arm"]].drop_duplicates()
+    wide = cells.pivot(index=["architecture", "arm"], columns="target", values="cell").loc[
+        list(order.itertuples(index=False, name=None))
+    ]
+    subjects = rows.groupby("target").n.max()
+    wide.columns = pd.Index([f"{target} (n = {subjects[target]})" for target in wide.columns])
+    caption = f"{METRIC_NAMES[metric]}, mean ± SD over test subjects, each the mean over its training runs:"
+    return f"{caption}\n\n{pipe_table(wide.fillna('–').reset_index())}"
+
+
+def setting(runs: pd.DataFrame) -> str:
+    """How many trainings, of which seeds, where and for how long."""
+    trained = runs[runs.arm == runs.trained_as]
+    seeds = trained.groupby(["architecture", "arm"]).seed.nunique()
+    number = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    return (
+        f"{len(trained)} trainings, {number} an arm and architecture, on {listed(runs.device)} "
+        f"({duration(float(trained.wall_seconds.sum()))} of wall time; commits {listed(runs.commit.str[:7])})."
+    )
+
+
+def verdicts(of: Gathered) -> list[dict[str, str]]:
+    cases, runs = of.bundle
+    gains = {
+        (run.source, run.architecture, run.arm, run.seed): None if pd.isna(run.late_gain) else run.late_gain
+        for run in runs.itertuples()
+    }
+    return [
+        {"Claim": one["claim"], "Verdict": f"**{one['word']}**", "Why": one["why"]}
+        for one in give_verdicts(of.compared, cases, gains, of.conditions)
+    ]
