@@ -43,7 +43,7 @@ INTRODUCTION = """\
 # The three works, run again
 
 Each study is one command (`make study STUDY=studies/NAME.yaml PLACE=…`, preset `cpu`), scored by `cmrbridge scores`
-into [data/](data/): every number below is computed from those tables. The words follow one rule, fixed beforehand
+into `data/`: every number below is computed from those tables. The words follow one rule, fixed beforehand
 (`comparisons.verdict`): a claim is *supported* or *not supported* only with three training runs of either arm, Dice of
 .88 on the source's own test subjects, and validation curves that have flattened; otherwise it is *untested*, whatever
 the numbers look like.
