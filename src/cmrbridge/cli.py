@@ -77,8 +77,13 @@ def add_planning(commands: Any) -> None:
     plan.add_argument("study", type=Path, help="overlay of config.yaml, such as studies/wong2025.yaml")
     plan.add_argument("--place", help="where it runs: an entry of workflow/places.yaml")
     plan.add_argument("--preset", help="its sizes: cpu, gpu or reconstructed")
-    plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="as many as Snakemake will be given")
-    plan.add_argument("--gpus", type=int, default=1, help="GPU jobs at a time: Snakemake's resource gpu, 1 by default")
+    )
+    plan.add_argument(
+        "--gpus", type=at_least_one, default=1, help="GPU jobs at a time: Snakemake's resource gpu, 1 by default"
+    )
+    cores, gpus = "as many as Snakemake will be given", "GPU jobs at a time: Snakemake's resource gpu, 1 by default"
+    plan.add_argument("--cores", type=at_least_one, default=os.cpu_count() or 1, help=cores)
+    plan.add_argument("--gpus", type=at_least_one, default=1, help=gpus)
     plan.add_argument("--rates", type=Path, default=Path("resources/rates.tsv"), help="what units of work cost")
     plan.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
     rates = commands.add_parser("rates", help="what units of work cost, from finished studies; to standard output")
@@ -90,6 +95,13 @@ def add_planning(commands: Any) -> None:
     scores.set_defaults(command=merge_scores)
     scores.add_argument("folder", type=Path, metavar="FOLDER", help="where cases.csv.xz and runs.csv go")
     scores.add_argument("parts", type=Path, nargs="+", metavar="PART", help="results/STUDY, or such a folder")
+
+
+def at_least_one(text: str) -> int:
+    """An argument that counts cores or GPUs."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def estimate(asked: argparse.Namespace) -> None:

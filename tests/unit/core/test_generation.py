@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 from cmrbridge.core.checkpoint import Paused, Resume
 from cmrbridge.core.generation import in_batches
 from cmrbridge.errors import InputError
+from reporters import silent
 
 
 def numbered(start: int, stop: int) -> NDArray[np.uint8]:
     return np.arange(start, stop, dtype=np.uint8)[:, None]
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    """Nobody looks on."""
 
 
 def test_every_item_is_drawn_once_and_reported() -> None:

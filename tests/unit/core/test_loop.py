@@ -9,12 +9,9 @@ from torch import Tensor, nn
 from cmrbridge.core.checkpoint import Paused, Resume
 from cmrbridge.core.loop import PATIENCE, Average, LoopSettings, fit, learning_rate_at
 from cmrbridge.errors import InputError
+from reporters import silent
 
 SETTINGS = LoopSettings(steps=30, learning_rate=1e-2, warmup=3, average=0.9, checkpoint_every=5, report_every=10)
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
 
 
 def network() -> nn.Module:

@@ -24,15 +24,12 @@ from cmrbridge.evaluation.embedding import SIZE, likeness, normalise, offsets, p
 from cmrbridge.evaluation.privacy import AuditSettings, audit_privacy
 from cmrbridge.evaluation.rendering import beyond_mask
 from cmrbridge.evaluation.verdict import give_verdict
+from reporters import silent
 
 TRAIN, VAL, FRESH = 5, 2, 3  # patients
 STILL = Disturbance(0, 1, (0, 0), False, 1, 1, 0, (0, 0), 0, 0, 0)
 
 Bytes = NDArray[np.uint8]
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
 
 
 def patient(index: int) -> tuple[Bytes, Bytes, Case]:

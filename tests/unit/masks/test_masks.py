@@ -18,13 +18,10 @@ from cmrbridge.masks import sample as sampling
 from cmrbridge.masks.model import MaskTraining, build
 from cmrbridge.masks.sample import MaskSampling, load_model, sample_masks
 from cmrbridge.masks.train import possible_hearts, train_label_diffusion
+from reporters import silent
 
 TINY = MaskTraining(steps=4, learning_rate=1e-3, batch=2, channels=(8, 16), fold=2, report_every=2, checkpoint_every=1)
 SIZE = 16
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
 
 
 def heart(size: int = SIZE) -> NDArray[np.uint8]:

@@ -85,3 +85,11 @@ def test_a_missing_pack_is_named(folder: Path, capsys: pytest.CaptureFixture[str
 def test_module_and_version() -> None:
     done = subprocess.run([sys.executable, "-m", "cmrbridge", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cmrbridge ")
+
+
+@pytest.mark.parametrize("asked", [["--gpus", "0"], ["--cores", "0"], ["--cores", "two"], ["--gpus", "-1"]])
+def test_a_plan_for_no_machine_is_refused(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["plan", "studies/li2025.yaml", *asked])
+    assert stopped.value.code == 2
+    assert f"argument {asked[0]}: '{asked[1]}' is not a whole number" in capsys.readouterr().err

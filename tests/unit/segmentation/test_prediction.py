@@ -16,15 +16,12 @@ from cmrbridge.errors import InputError
 from cmrbridge.segmentation.label import label_candidates, label_generated
 from cmrbridge.segmentation.predict import predict_domains, segment_subject, write_like
 from cmrbridge.segmentation.segmenter import Segmenter
+from reporters import silent
 
 SIZE = 32
 ToyPack = Callable[..., Pack]
 Settings = Callable[..., dict[str, Any]]
 Train = Callable[..., list[dict[str, float]]]
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
 
 
 def write_image(folder: Path) -> None:

@@ -12,10 +12,7 @@ from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.model import load_model
 from cmrbridge.synthesis.render import ImageRendering, bounds, join_shards, render_references, render_shard
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
+from reporters import silent
 
 
 def render(

@@ -16,15 +16,12 @@ from cmrbridge.synthesis.model import SpadeTraining, build, load_model, to_signa
 from cmrbridge.synthesis.network import SpadeUNet
 from cmrbridge.synthesis.render import ImageRendering, join_shards, nearest, render_shard
 from cmrbridge.synthesis.train import train_spade_diffusion
+from reporters import silent
 
 SIZE = 16
 TINY = SpadeTraining(
     steps=4, learning_rate=1e-3, batch=2, channels=(8, 16), spade_channels=8, fold=2, checkpoint_every=1
 )
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
 
 
 def squares() -> NDArray[np.uint8]:

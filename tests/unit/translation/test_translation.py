@@ -19,13 +19,10 @@ from cmrbridge.translation.model import TranslationTraining, build, load_model, 
 from cmrbridge.translation.settings import METHOD_NAMES, Translation
 from cmrbridge.translation.train import DISTURBED, denoising_loss, train_image_diffusion
 from cmrbridge.translation.translate import noise_fields, translate_pack, translated_images
+from reporters import silent
 
 SIZE = 16
 TINY = TranslationTraining(steps=3, learning_rate=1e-3, batch=2, channels=(8, 16), fold=2, checkpoint_every=1)
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from cmrbridge.translation.quality import psnr, ssim
 from cmrbridge.translation.settings import Translation
 from cmrbridge.translation.train import train_image_diffusion
 from cmrbridge.translation.translate import translated_images
+from reporters import silent
 
 SIZE = 64
 SOURCE, LOOKS = "aurora", ("corona", "dusk")
@@ -23,10 +24,6 @@ METHODS = {
     "dda": Translation("dda", start=0.02, calls=1, factor=2),
     "ilvr": Translation("ilvr", start=0.02, calls=1, factor=2),
 }
-
-
-def silent(step: int, total: int | None = None, **values: float) -> None:
-    pass
 
 
 def generate(folder: Path, name: str, looks: tuple[str, ...], subjects: int, seed: int) -> tuple[Path, Path]:
