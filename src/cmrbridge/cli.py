@@ -77,10 +77,6 @@ def add_planning(commands: Any) -> None:
     plan.add_argument("study", type=Path, help="overlay of config.yaml, such as studies/wong2025.yaml")
     plan.add_argument("--place", help="where it runs: an entry of workflow/places.yaml")
     plan.add_argument("--preset", help="its sizes: cpu, gpu or reconstructed")
-    )
-    plan.add_argument(
-        "--gpus", type=at_least_one, default=1, help="GPU jobs at a time: Snakemake's resource gpu, 1 by default"
-    )
     cores, gpus = "as many as Snakemake will be given", "GPU jobs at a time: Snakemake's resource gpu, 1 by default"
     plan.add_argument("--cores", type=at_least_one, default=os.cpu_count() or 1, help=cores)
     plan.add_argument("--gpus", type=at_least_one, default=1, help=gpus)
