@@ -23,6 +23,7 @@ validate(config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/start.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/about.smk"
@@ -41,8 +42,9 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/tracking.smk"
 
 
-localrules:
+localrules:  # the tracker is the one writer of MLflow's database
     all,
+    track,
 
 
 # models are results too: one that is gone is trained again, with all that depends on it

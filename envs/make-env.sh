@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make a virtual environment from a lock, when the lock or the project's metadata changed since it was made.
-#   envs/make-env.sh                                              .venv, in which the project is installed
+#   envs/make-env.sh                                              .venv, in which the project is installed; one that
+#                                                                 has Slurm's executor keeps it
 #   envs/make-env.sh envs/requirements-slurm.txt                  the same with Slurm's executor
 #   envs/make-env.sh envs/requirements-nnunet.txt .venv-nnunet    nnU-Net's own, without the project
 #   envs/make-env.sh envs/requirements-docs.txt .venv-docs        what builds the pages, without the project
@@ -9,6 +10,7 @@ cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE  # without byte code every later start of torch and monai is slow
 
 lock=${1:-envs/requirements.txt}
+[ $# -eq 0 ] && grep -qs requirements-slurm .venv/stamp && lock=envs/requirements-slurm.txt
 venv=${2:-.venv}
 parts=("$lock")
 [ "$venv" = .venv ] && parts+=(envs/requirements.txt pyproject.toml)

@@ -13,8 +13,8 @@ class Size:
     node); accounting: keep jobs in a database, which sacct reads."""
 
     nodes: int = 2
-    processors: int = 2
-    memory_mb: int = 8000
+    processors: int = 4
+    memory_mb: int = 32000
     gpus: int = 1
     accounting: bool = False
 

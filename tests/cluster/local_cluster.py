@@ -47,6 +47,14 @@ class Cluster:
         rows = self.ask("squeue", "-h", "--states=all", "-o", "%i %T").splitlines()
         return dict(row.split() for row in rows)
 
+    def working(self, rule: str) -> str | None:
+        """The newest job of a rule of the study, where it has begun."""
+        rows = self.ask("squeue", "-h", "--states=RUNNING", "--sort=-i", "-o", "%i %k").splitlines()
+        return next((row.split()[0] for row in rows if f" rule_{rule}_" in row), None)
+
+    def node_of(self, job: str) -> str:
+        return self.ask("squeue", "-h", "-j", job, "-o", "%N")
+
     def jobs_of(self, node: str) -> list[psutil.Process]:
         """The processes of the jobs on a node, and the daemons of their steps."""
         found = []

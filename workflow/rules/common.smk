@@ -36,6 +36,7 @@ from cmrbridge.plan.nnunet import (
     nnunet_python,
     nnunet_settings,
 )
+from cmrbridge.plan.orphans import refuse_orphans
 
 try:
     STUDY = resolve(config)
@@ -106,6 +107,14 @@ def code(script, entry, *selected):
         *selected,
         script=Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py",
     )
+
+
+def more(amount):
+    """The amount times the attempt: a job that memory or time did not suffice for gets more when it is tried again.
+
+    (Trainings go on where they were stopped: they get more memory alone.)
+    """
+    return lambda wildcards, attempt: amount * attempt
 
 
 def dataset_of(domain):

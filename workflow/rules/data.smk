@@ -18,8 +18,8 @@ rule phantom:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more(2000),
+        runtime=more(30),
     params:
         code=code("phantom", "cmrbridge.data.phantom.generate"),
         settings=lambda wildcards: {
@@ -45,8 +45,8 @@ rule ingest:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more(4000),
+        runtime=more(60),
     params:
         code=code("ingest", "cmrbridge.data.ingest"),
         settings=ingest_settings,
@@ -65,8 +65,8 @@ rule find_duplicates:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("find_duplicates", "cmrbridge.data.duplicates"),
     script:
@@ -89,8 +89,8 @@ rule split_domain:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=more(4000),
+        runtime=more(10),
     params:
         code=code("split_domain", "cmrbridge.data.split"),
         settings=lambda wildcards: {

@@ -26,8 +26,8 @@ rule evaluate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more(4000),
+        runtime=more(60),
     params:
         code=code("evaluate", "cmrbridge.evaluation.cases"),
         identity=lambda wildcards: {
@@ -53,8 +53,8 @@ rule gather:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=more(4000),
+        runtime=more(10),
     params:
         code=code("gather", "cmrbridge.evaluation.gather"),
     script:
@@ -72,8 +72,8 @@ rule compare:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=more(4000),
+        runtime=more(10),
     params:
         code=code("compare", "cmrbridge.evaluation.comparisons"),
         settings={
@@ -100,8 +100,8 @@ rule measure_factors:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code("measure_factors", "cmrbridge.evaluation.factors"),
         settings={"baseline": STUDY["comparisons"]["baseline"]},
@@ -127,8 +127,8 @@ rule measure_doses:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code("measure_doses", "cmrbridge.evaluation.doses"),
         settings={

@@ -20,8 +20,8 @@ rule label_generated:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=more(8000),
+        runtime=more(60),
     params:
         code=lambda wildcards: judge_code("label_generated"),
         batch=STUDY["prediction"]["batch"],
@@ -45,8 +45,8 @@ rule measure_generators:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more(4000),
+        runtime=more(60),
     params:
         code=code("measure_generators", "cmrbridge.evaluation.fidelity"),
         settings=STUDY["fidelity"],
@@ -69,8 +69,8 @@ rule draw_fidelity:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_fidelity", "cmrbridge.paper.generators"),
     script:
@@ -93,8 +93,8 @@ rule draw_shapes:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_shapes", "cmrbridge.paper.generators"),
     script:

@@ -25,7 +25,7 @@ rule train_masks:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
+        mem_mb=more(8000),
         runtime=720,
     params:
         code=code("train_masks", "cmrbridge.masks.train"),
@@ -60,8 +60,8 @@ rule sample_masks:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=more(8000),
+        runtime=more(240),
     params:
         code=code("sample_masks", "cmrbridge.masks.sample"),
         settings={**STUDY["masks"]["sample"], "ratio": largest_ratio(STUDY)},

@@ -6,13 +6,6 @@ Makes   what segmentation.smk makes, for the architectures nnunet2d and nnunet3d
 """
 
 
-onstart:  # a dry run and an estimate ask for no environment
-    try:
-        check_environment(STUDY, Path(workflow.basedir))
-    except InputError as error:
-        raise WorkflowError(str(error))
-
-
 rule train_nnunet:
     input:
         training=lambda wildcards: expand(
@@ -37,7 +30,7 @@ rule train_nnunet:
     resources:
         gpu=GPUS,
         python=NNUNET["python"],
-        mem_mb=16000,
+        mem_mb=more(16000),
         runtime=1440,
     params:
         code=code(
@@ -79,8 +72,8 @@ rule predict_nnunet:
     resources:
         gpu=GPUS,
         python=NNUNET["python"],
-        mem_mb=16000,
-        runtime=120,
+        mem_mb=more(16000),
+        runtime=more(120),
     params:
         code=code(
             "predict_nnunet",

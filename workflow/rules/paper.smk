@@ -19,8 +19,8 @@ rule tables:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("tables", "cmrbridge.paper.tables"),
     script:
@@ -40,8 +40,8 @@ rule draw_gap:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_gap", "cmrbridge.paper.figures"),
     script:
@@ -63,8 +63,8 @@ rule draw_distributions:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_distributions", "cmrbridge.paper.figures"),
         targets=TESTED,
@@ -92,8 +92,8 @@ rule draw_overlays:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=more(4000),
+        runtime=more(20),
     params:
         code=code("draw_overlays", "cmrbridge.paper.overlays"),
         shown={
@@ -124,8 +124,8 @@ rule draw_agreement:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_agreement", "cmrbridge.paper.agreement"),
         shown={"source": SHOWN.source, "architecture": SHOWN.architecture},
@@ -153,8 +153,8 @@ rule draw_forest:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_forest", "cmrbridge.paper.forest"),
         baseline=STUDY["comparisons"]["baseline"],
@@ -178,8 +178,8 @@ rule draw_ranks:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_ranks", "cmrbridge.paper.ranks"),
         baseline=STUDY["comparisons"]["baseline"],
@@ -201,8 +201,8 @@ rule draw_curves:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_curves", "cmrbridge.paper.figures"),
         runs=trainings(RUNS)[["source", "arm", "architecture", "seed"]].to_dict(
@@ -227,8 +227,8 @@ rule draw_factors:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_factors", "cmrbridge.paper.factors"),
     script:
@@ -249,8 +249,8 @@ rule draw_doses:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_doses", "cmrbridge.paper.doses"),
     script:

@@ -20,8 +20,8 @@ rule render_references:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=more(8000),
+        runtime=more(240),
     params:
         code=code("render_references", "cmrbridge.synthesis.render"),
         settings=STUDY["synthesis"]["render"],
@@ -47,8 +47,8 @@ rule audit_privacy:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=more(8000),
+        runtime=more(120),
     params:
         code=code("audit_privacy", "cmrbridge.evaluation.privacy"),
         settings=STUDY["privacy"],
@@ -68,8 +68,8 @@ rule export_pairs:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more(4000),
+        runtime=more(60),
     params:
         code=code("export_pairs", "cmrbridge.synthesis.export"),
         licence=licence_of,

@@ -40,8 +40,8 @@ rule report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=more(4000),
+        runtime=more(20),
     params:
         code=code("report", "cmrbridge.paper.report"),
         about=lambda wildcards: about_study(),
@@ -71,8 +71,8 @@ rule model_card:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("model_card", "cmrbridge.paper.cards"),
         identity=identity_of,

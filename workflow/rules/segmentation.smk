@@ -34,7 +34,7 @@ rule train_segmenter:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
+        mem_mb=more(8000),
         runtime=1440,
     params:
         code=lambda wildcards: code(
@@ -75,8 +75,8 @@ rule predict:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=more(8000),
+        runtime=more(120),
     params:
         code=lambda wildcards: code(
             "predict",

@@ -22,8 +22,8 @@ rule write_features:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=more(8000),
+        runtime=more(60),
     params:
         code=lambda wildcards: code(
             "write_features",
@@ -53,8 +53,8 @@ rule measure_probe:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=more(8000),
+        runtime=more(240),
     params:
         code=code("measure_probe", "cmrbridge.shift.probe"),
         settings=reader_settings(),
@@ -81,8 +81,8 @@ rule measure_domains:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=more(8000),
+        runtime=more(480),
     params:
         code=code("measure_domains", "cmrbridge.shift.images"),
         settings=reader_settings(),
@@ -113,8 +113,8 @@ rule measure_pathologies:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=more(8000),
+        runtime=more(240),
     params:
         code=code("measure_pathologies", "cmrbridge.shift.images"),
         settings=reader_settings(),
@@ -137,8 +137,8 @@ rule draw_shift:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=more(2000),
+        runtime=more(10),
     params:
         code=code("draw_shift", "cmrbridge.paper.shift"),
     script:

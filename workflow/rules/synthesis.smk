@@ -29,7 +29,7 @@ rule train_synthesis:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
+        mem_mb=more(8000),
         runtime=1440,
     params:
         code=code("train_synthesis", "cmrbridge.synthesis.train"),
@@ -62,8 +62,8 @@ rule render_shard:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=more(8000),
+        runtime=more(240),
     params:
         code=code("render_shard", "cmrbridge.synthesis.render"),
         settings=STUDY["synthesis"]["render"],
@@ -96,8 +96,8 @@ rule join_shards:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=more(8000),
+        runtime=more(30),
     params:
         code=code("join_shards", "cmrbridge.synthesis.render"),
         ratio=lambda wildcards: pairs_per_slice(wildcards.moment),

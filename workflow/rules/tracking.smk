@@ -37,8 +37,8 @@ rule track:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code("track", "cmrbridge.runtime.tracking"),
         study=STUDY["study"],

@@ -25,7 +25,7 @@ rule train_translation:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
+        mem_mb=more(8000),
         runtime=1440,
     params:
         code=code("train_translation", "cmrbridge.translation.train"),
@@ -51,8 +51,8 @@ rule translate_candidates:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=more(8000),
+        runtime=more(240),
     params:
         code=code("translate_candidates", "cmrbridge.translation.choose"),
         settings=translation_candidates,
@@ -76,8 +76,8 @@ rule label_candidates:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=more(8000),
+        runtime=more(60),
     params:
         code=lambda wildcards: judge_code("label_candidates"),
         batch=STUDY["prediction"]["batch"],
@@ -99,8 +99,8 @@ rule choose_translation:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code("choose_translation", "cmrbridge.translation.choose"),
         settings=choice_settings,
@@ -131,8 +131,8 @@ rule translate:
     threads: STUDY["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=more(8000),
+        runtime=more(480),
     params:
         code=code("translate", "cmrbridge.translation.translate"),
         batch=STUDY["translation"]["batch"],
