@@ -143,9 +143,11 @@ def test_the_demo_plans_with_each_profile(tmp_path: Path, profile: str) -> None:
     assert "train_segmenter" in result.stdout + result.stderr
 
 
-def test_a_job_that_is_tried_again_asks_for_more_memory_and_time_but_a_training_for_no_more_time(tmp_path: Path) -> None:
+def test_a_second_attempt_asks_for_more_memory_and_time_a_training_for_memory_alone(tmp_path: Path) -> None:
     result = subprocess.run(
-        [*SNAKEMAKE, "--directory", str(tmp_path), "-n", "--cores", "1", "--attempt", "2"], capture_output=True, text=True
+        [*SNAKEMAKE, "--directory", str(tmp_path), "-n", "--cores", "1", "--attempt", "2"],
+        capture_output=True,
+        text=True,
     )
     blocks = re.split(r"^(?:local)?rule ", result.stdout + result.stderr, flags=re.MULTILINE)
     asked = {block.partition(":")[0]: block for block in blocks}
