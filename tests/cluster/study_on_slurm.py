@@ -29,8 +29,9 @@ class Study:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Snakemake, at work; what it says goes to snakemake.log."""
         knobs = ["--cores", "2"] if self.cluster is None else SLURM
-        command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(ROOT / "Snakefile"), *knobs]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += ["--configfile", str(ROOT / "tests/cluster/study.yaml"), *map(str, self.overlays)]
+        command += [*knobs, *arguments]
         environment = {**os.environ, **(self.cluster.variables if self.cluster else {})}
         environment |= {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
         environment.pop("MLFLOW_TRACKING_URI", None)
@@ -62,7 +63,7 @@ class Training:
     def step(self) -> int:
         """The last step of which its journal tells; 0 before the first."""
         try:
-            lines = (self.folder / "journal.jsonl").read_text().splitlines()
+            lines = (self.folder / ".journal.jsonl").read_text().splitlines()
         except FileNotFoundError:
             return 0
         return max([json.loads(line).get("step", 0) for line in lines if line.endswith("}")], default=0)
