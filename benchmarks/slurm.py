@@ -118,7 +118,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, local_cluster() as cluster:
         folder = Path(name)
         overlay = folder / "grid.yaml"
-        overlay.write_text(json.dumps({"run": {"seeds": SEEDS}}))
+        overlay.write_text(json.dumps({"run": {"arms": ARMS, "seeds": SEEDS}}))
         here, there = Study(folder, None, (overlay,)), Study(folder, cluster, (overlay,))
         here.run(READY)
         alone = train(here, "this machine alone, one at a time", "--cores", "1")

@@ -42,7 +42,7 @@ def test_a_cancelled_job_goes_on_in_another_and_the_scores_are_those_of_one_mach
     assert untrained.result(CASES) == here.result(CASES)
     assert untrained.training.sessions() == 2
     states = [state for number, state in cluster.states().items() if number not in before]
-    assert sorted(states) == ["CANCELLED", *["COMPLETED"] * 7]  # two trainings, predictions, scores, and their table
+    assert sorted(states) == ["CANCELLED", *["COMPLETED"] * 4]  # training, prediction, scores, their table
     faults("Slurm: job cancelled", tried=1, survived=1, lost=lost, allowed=CHECKPOINT_EVERY)
 
 
@@ -53,7 +53,7 @@ def test_a_study_from_its_first_file_ends_as_on_one_machine(here: Study, cluster
     study = Study(tmp_path, cluster)
     assert study.run(CASES) == 0, study.said()[-3000:]
     assert study.result(CASES) == here.result(CASES)
-    assert len(set(cluster.states()) - before) == 10
+    assert len(set(cluster.states()) - before) == 7
 
 
 @pytest.mark.long
