@@ -73,12 +73,12 @@ class Training:
         return self.step() - self.saved()
 
     def saved(self) -> int:
-        """The step of its resume state; 0 where there is none."""
-        state = self.folder / "checkpoint.partial.safetensors"
-        if not state.exists():
+        """The step of its resume state; 0 where there is none (now: a new one may just take its place)."""
+        try:
+            with safe_open(self.folder / "checkpoint.partial.safetensors", "numpy") as file:
+                return int(json.loads(file.metadata()["about"])["step"])
+        except FileNotFoundError:
             return 0
-        with safe_open(state, "numpy") as file:
-            return int(json.loads(file.metadata()["about"])["step"])
 
     def sessions(self) -> int:
         """How often it was started, once it is done."""
