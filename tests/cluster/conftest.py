@@ -23,8 +23,8 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """The study, run on this machine alone."""
+def here(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The study, run on this machine alone; not without a cluster to compare it with."""
     if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
         pytest.skip("Slurm's executor is not in this environment: make slurm-env")
     study = Study(tmp_path_factory.mktemp("here"))
