@@ -22,7 +22,7 @@ from cluster.processes import processes_of
 
 TESTS = Path(__file__).parents[1]
 INSTALL = "tests/cluster/install.sh (as root, on Debian or Ubuntu)"
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "slurmdbd", "mariadbd")
 
 
 @dataclass(frozen=True)
