@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--settings", type=Path, required=True, help="JSON file of the training's settings")
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="model, record, resume state")
         command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--processes", type=at_least_one, default=1, help="that share each batch, on a GPU each")
         command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
     add_planning(commands)
     return top
@@ -134,7 +135,7 @@ def train(asked: argparse.Namespace) -> None:
         code = fingerprint(f"cmrbridge.{asked.module}", *selected)
     except ModuleNotFoundError as error:
         raise InputError(f"{asked.settings}: {error}") from error
-    params = {"code": code, "settings": settings, "seed": asked.seed}
+    params = {"code": code, "settings": settings, "processes": asked.processes, "seed": asked.seed}
     inputs = [*asked.data, *([asked.synthetic] if asked.synthetic else []), *asked.unlabelled]
     with standalone(asked.output, params, inputs, asked.module, minutes=asked.minutes) as run:
         if not run.done or not (asked.output / "model.safetensors").exists():
