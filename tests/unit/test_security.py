@@ -18,8 +18,6 @@ FOLDERS = ("src", "workflow", "benchmarks", "docs")
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 LOCKS = sorted((ROOT / "envs").glob("requirements*.txt"))
-# nnU-Net pickles its checkpoint: a file of the caged process alone, gone when its job is done (docs/architecture.md)
-CAGES = {"src/cmrbridge/segmentation/nnunet/caged.py", "benchmarks/training_caged.py"}
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 NEVER = {
     *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "subprocess.getoutput"),
@@ -53,8 +51,8 @@ def faults(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=label)
 def test_no_program_unpickles_evaluates_or_listens(path: Path) -> None:
-    if label(path) not in CAGES:
-        assert faults(path.read_text(encoding="utf-8")) == []
+    """nnU-Net itself pickles its checkpoint: in its cage, which no call of ours shows (docs/architecture.md)."""
+    assert faults(path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
