@@ -18,7 +18,6 @@ NUMBERS = "paper/tables/numbers.json"
 CASES, COMPARISONS = "evaluation/cases.csv", "evaluation/comparisons.csv"
 TABLES = {"cases": CASES, "comparisons": COMPARISONS}
 RUN = ("source", "arm", "architecture", "seed")
-OF_ONE_COLUMN = {"subjects": "target", "seeds": "arm"}  # parts of numbers.json that are told by one name
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ def trace(results: Path, name: str, keys: Mapping[str, str]) -> Trace:
     tables = [CASES] if number.table == CASES else [COMPARISONS, CASES]
     steps = {path: read_record(path) for path in (_record_of(results / table) for table in tables)}
     raw: dict[str, str] = {}
-    # from the chosen runs alone upstream: the tables hold all others too
-    lineage, level, reads = Lineage(results), _runs(results, number.keys), dict[Path, list[Path]]()
+    reads: dict[Path, list[Path]] = {}
+    lineage, level = Lineage(results), _runs(results, number.keys)  # not all runs that the tables hold
     while level:
         reads |= {path: list(_read_from(path, lineage, raw)) for path in level}
         level = [above for above in dict.fromkeys(one for path in level for one in reads[path]) if above not in reads]
@@ -111,7 +110,7 @@ def _quoted(results: Path, name: str, keys: Mapping[str, str]) -> Number:
     first, *rest = [part.strip() for part in name.split("/")]
     part = told.get(first)
     if isinstance(part, Mapping) and len(rest) == 1 and rest[0] in part:
-        return Number(NUMBERS, part[rest[0]], {OF_ONE_COLUMN[first]: rest} if OF_ONE_COLUMN.get(first) in RUN else {})
+        return Number(NUMBERS, part[rest[0]], {"arm": rest} if first == "seeds" else {})
     if isinstance(part, list) and rest:
         for record in (one for one in part if isinstance(one, Mapping)):
             names = [str(record[key]) for key in KEYS if key in record]
