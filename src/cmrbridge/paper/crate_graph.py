@@ -87,9 +87,9 @@ def _actions(results: Path, inside: set[str], jobs: Mapping[Path, Record]) -> li
     lineage, made = Lineage(results), []
     actions = {path: _action(path, results, record) for path, record in jobs.items()}
     for table in (results / "evaluation" / name for name in OF_TABLES):
-        record = record_beside(table)
-        if record in actions and _name(table, results) in inside:
-            actions[record]["result"].append({"@id": _name(table, results)})
+        maker = record_beside(table)
+        if maker in actions and _name(table, results) in inside:
+            actions[maker]["result"].append({"@id": _name(table, results)})
     absent: dict[str, Entity] = {}
     for path, record in jobs.items():
         made += _software(record)
