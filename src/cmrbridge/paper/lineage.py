@@ -10,13 +10,15 @@ from typing import Any
 from cmrbridge.errors import InputError
 from cmrbridge.paper.records import read_record
 
+OF_TABLES = {"cases.csv": "gather.record.json", "comparisons.csv": "compare.record.json"}
 NO_RECIPE = {"seed", "threads", "identity"}  # params that tell one run from another, or change no method
 
 
 def record_beside(path: Path) -> Path | None:
-    """The record of the job that wrote ``path``: NAME.record.json or record.json in its folder; None without one."""
-    for name in (f"{path.stem}.record.json", "record.json"):
-        if (path.parent / name).is_file():
+    """The record of the job that wrote ``path``: NAME.record.json or record.json in its folder, the study's tables in
+    `OF_TABLES`; None without one."""
+    for name in (f"{path.stem}.record.json", "record.json", OF_TABLES.get(path.name)):
+        if name and (path.parent / name).is_file():
             return path.parent / name
     return None
 
