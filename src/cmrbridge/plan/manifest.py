@@ -41,9 +41,7 @@ def values_of(column: str, folder: Path, dataset: Mapping[str, Any]) -> set[tupl
     if empty:
         named = ", ".join(empty[:FEW]) + (", …" if len(empty) > FEW else "")
         word = "" if column == NUMBER else " (unknown is a value too)"
-        raise InputError(
-            f"{table}: no {column} is told of {named}; fill that column in{word}, or divide by another"
-        )
+        raise InputError(f"{table}: no {column} is told of {named}; fill that column in{word}, or divide by another")
     return {(subject, one_spelling(column, value, f"{table}: {column}")) for subject, value in found}
 
 

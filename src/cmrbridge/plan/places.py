@@ -63,9 +63,7 @@ def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) 
     key = f"places.{name}.divide.source"
     source = one_spelling(column, str(divide.get("source", largest_first[0])), key)
     if source not in counts:
-        raise InputError(
-            f"{key}: no subject has the {column} {source!r}; there are {', '.join(largest_first)}"
-        )
+        raise InputError(f"{key}: no subject has the {column} {source!r}; there are {', '.join(largest_first)}")
     others = [value for value in largest_first if value != source]
     domains = {
         _named(value): {
