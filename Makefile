@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study plan test prove lint format slurm-env nnunet-env docs reference
+.PHONY: env demo study plan test prove lint format audit slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -57,3 +57,8 @@ lint: env
 format: env
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 	@$(BIN)/snakefmt Snakefile workflow/rules
+
+# needs a network: asks an advisory service about every version of the locks
+audit: env
+	@$(BIN)/python -m venv .cache/audit && .cache/audit/bin/pip install -q pip-audit
+	@for lock in envs/requirements.txt envs/requirements-nnunet.txt; do .cache/audit/bin/pip-audit --strict --no-deps --disable-pip -r $$lock || failed=1; done; exit $${failed:-0}

@@ -65,8 +65,10 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--settings", type=Path, required=True, help="JSON file of the training's settings")
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="model, record, resume state")
         command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--processes", type=at_least_one, default=1, help="that share each batch, on a GPU each")
         command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
     add_planning(commands)
+    add_provenance(commands)
     return top
 
 
@@ -91,6 +93,35 @@ def add_planning(commands: Any) -> None:
     scores.set_defaults(command=merge_scores)
     scores.add_argument("folder", type=Path, metavar="FOLDER", help="where cases.csv.xz and runs.csv go")
     scores.add_argument("parts", type=Path, nargs="+", metavar="PART", help="results/STUDY, or such a folder")
+
+
+def add_provenance(commands: Any) -> None:
+    """The commands that say where results come from: `trace` and `crate`."""
+    study = {"type": Path, "metavar": "RESULTS", "help": "a study's folder, such as results/demo"}
+    tracing = commands.add_parser(
+        "trace", help="from a number of a table to the runs, code, machines and data behind it"
+    )
+    tracing.set_defaults(command=trace_number)
+    tracing.add_argument("results", **study)
+    what = "a name in paper/tables/numbers.json (dice/SOURCE/TARGET/ARCHITECTURE/ARM/mean), cases or comparisons"
+    tracing.add_argument("number", metavar="NUMBER", help=what)
+    tracing.add_argument("keys", nargs="*", type=pair, metavar="KEY=VALUE", help="which row of cases or comparisons")
+    tracing.add_argument("--json", action="store_true", help="all that the records say, as JSON")
+    crate = commands.add_parser("crate", help="export a study as an RO-Crate")
+    crate.set_defaults(command=export_crate)
+    crate.add_argument("results", **study)
+    crate.add_argument("folder", type=Path, metavar="FOLDER", help="new folder of the crate")
+    crate.add_argument("--images", action="store_true", help="with the pictures of patients, and the report")
+    crate.add_argument("--weights", action="store_true", help="with the models")
+    crate.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
+
+
+def pair(text: str) -> tuple[str, str]:
+    """KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
 
 
 def at_least_one(text: str) -> int:
@@ -124,6 +155,20 @@ def merge_scores(asked: argparse.Namespace) -> None:
     print(counted.to_string())
 
 
+def trace_number(asked: argparse.Namespace) -> None:
+    from cmrbridge.paper.trace import as_json, as_text, trace
+
+    found = trace(asked.results, asked.number, dict(asked.keys))
+    print(as_json(found) if asked.json else as_text(found))
+
+
+def export_crate(asked: argparse.Namespace) -> None:
+    from cmrbridge.paper.crate import write_crate
+
+    count = write_crate(asked.results, asked.folder, asked.snakefile.parent, images=asked.images, weights=asked.weights)
+    print(f"{asked.folder}: {count} files and ro-crate-metadata.json")
+
+
 def train(asked: argparse.Namespace) -> None:
     """Run the asked training as a job in its output folder, unless it is done already."""
     settings = read_settings(asked.settings)
@@ -134,7 +179,7 @@ def train(asked: argparse.Namespace) -> None:
         code = fingerprint(f"cmrbridge.{asked.module}", *selected)
     except ModuleNotFoundError as error:
         raise InputError(f"{asked.settings}: {error}") from error
-    params = {"code": code, "settings": settings, "seed": asked.seed}
+    params = {"code": code, "settings": settings, "processes": asked.processes, "seed": asked.seed}
     inputs = [*asked.data, *([asked.synthetic] if asked.synthetic else []), *asked.unlabelled]
     with standalone(asked.output, params, inputs, asked.module, minutes=asked.minutes) as run:
         if not run.done or not (asked.output / "model.safetensors").exists():

@@ -14,7 +14,10 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources", "src", "tests/tiny.yaml"]
+PARTS = [
+    *("Snakefile", "config.yaml", "CITATION.cff", "workflow", "profiles", "envs", "resources", "src"),
+    "tests/tiny.yaml",
+]
 
 
 def snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,6 +85,27 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     assert "| 42 | Other |" in (results / "paper" / "checklist.md").read_text()
     runs = pd.read_csv(results / "tracking" / "runs.csv")
     assert set(runs.status) == {"done"}
+
+
+def test_a_number_leads_back_to_the_phantom_and_the_study_goes_out_whole(project: Path, tmp_path: Path) -> None:
+    def cmrbridge(*arguments: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(project / "src")}
+        command = [sys.executable, "-m", "cmrbridge", *arguments]
+        result = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    traced = cmrbridge("trace", "results/tiny", "dice/aurora/eclipse/unet2d/synthetic/mean", "--json")
+    behind = {step["rule"] for step in json.loads(traced)["steps"].values()}
+    assert {"compare", "gather", "evaluate", "predict", "train_segmenter", "train_synthesis", "train_masks"} <= behind
+    assert {"split_domain", "ingest", "phantom"} <= behind
+    cmrbridge("crate", "results/tiny", str(tmp_path / "crate"))
+    entities = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
+    digests = {one["@id"]: one["sha256"] for one in entities if "File" in one["@type"]}
+    cases = "results/tiny/evaluation/cases.csv"
+    assert digests[cases] == hashlib.sha256((project / cases).read_bytes()).hexdigest()
+    assert "results/tiny/paper/report.html" in digests, "a phantom's pictures go along"
+    assert "study: tiny\n" in (tmp_path / "crate" / "study.yaml").read_text()
 
 
 def test_the_models_of_the_endpoint_have_cards_that_name_their_weights(project: Path) -> None:

@@ -4,6 +4,7 @@ Needs   the validated config
 Makes   STUDY, RUNS, folders; no rule
 """
 
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -22,11 +23,11 @@ from cmrbridge.plan.config import (
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of
 from cmrbridge.plan.grid import (
+    by_keys,
     doses,
     grid,
     largest_ratio,
     probed,
-    run_of,
     training_settings,
     trainings,
 )
@@ -44,6 +45,7 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 RUNS = grid(STUDY)
+RUN_AT = by_keys(RUNS)
 PROBED = probed(RUNS, STUDY)
 DOSES = doses(STUDY)
 TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
@@ -100,8 +102,9 @@ wildcard_constraints:
     generator_seed=r"\d+",
 
 
+@cache
 def code(script, entry, *selected):
-    """Digest of the library code, and of the adapter script, that a job runs."""
+    """Digest of the library code, and of the adapter script, that a job runs: made once for all jobs of a kind."""
     return fingerprint(
         entry,
         *selected,
@@ -127,9 +130,9 @@ def licence_of(wildcards):
 
 def run_at(wildcards):
     """The grid's row of a run's wildcards."""
-    return run_of(
-        RUNS, wildcards.scenario, wildcards.arm, wildcards.architecture, wildcards.seed
-    )
+    return RUN_AT[
+        wildcards.scenario, wildcards.arm, wildcards.architecture, wildcards.seed
+    ]
 
 
 def over(runs, pattern):

@@ -118,4 +118,4 @@ rule ready:
         mem_mb=500,
         runtime=5,
     shell:
-        "cat {input} > {output} 2> {log}"
+        "cat {input:q} > {output:q} 2> {log:q}"

@@ -22,15 +22,16 @@ rule train_masks:
     priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT
-    threads: STUDY["threads"]
+    threads: STUDY["threads"] * STUDY["processes"]
     resources:
-        gpu=GPUS,
+        gpu=GPUS * STUDY["processes"],
         mem_mb=more(8000),
         runtime=720,
     params:
         code=code("train_masks", "cmrbridge.masks.train"),
         settings=STUDY["masks"]["train"],
         threads=STUDY["threads"],
+        processes=STUDY["processes"],
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/train_masks.py"

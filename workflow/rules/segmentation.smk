@@ -31,9 +31,9 @@ rule train_segmenter:
         architecture=f"(?!({CAGED})/)[^/]+",
     conda:
         ENVIRONMENT
-    threads: STUDY["threads"]
+    threads: STUDY["threads"] * STUDY["processes"]
     resources:
-        gpu=GPUS,
+        gpu=GPUS * STUDY["processes"],
         mem_mb=more(8000),
         runtime=1440,
     params:
@@ -44,6 +44,7 @@ rule train_segmenter:
         ),
         settings=segmenter_settings,
         threads=STUDY["threads"],
+        processes=STUDY["processes"],
         seed=lambda wildcards: int(wildcards.seed),
     script:
         "../scripts/train_segmenter.py"

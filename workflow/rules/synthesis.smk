@@ -26,15 +26,16 @@ rule train_synthesis:
     priority: 1  # the longest chain starts here
     conda:
         ENVIRONMENT
-    threads: STUDY["threads"]
+    threads: STUDY["threads"] * STUDY["processes"]
     resources:
-        gpu=GPUS,
+        gpu=GPUS * STUDY["processes"],
         mem_mb=more(8000),
         runtime=1440,
     params:
         code=code("train_synthesis", "cmrbridge.synthesis.train"),
         settings=STUDY["synthesis"]["train"],
         threads=STUDY["threads"],
+        processes=STUDY["processes"],
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/train_synthesis.py"

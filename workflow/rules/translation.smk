@@ -22,15 +22,16 @@ rule train_translation:
     priority: 1  # a long chain starts here
     conda:
         ENVIRONMENT
-    threads: STUDY["threads"]
+    threads: STUDY["threads"] * STUDY["processes"]
     resources:
-        gpu=GPUS,
+        gpu=GPUS * STUDY["processes"],
         mem_mb=more(8000),
         runtime=1440,
     params:
         code=code("train_translation", "cmrbridge.translation.train"),
         settings=STUDY["translation"]["train"],
         threads=STUDY["threads"],
+        processes=STUDY["processes"],
         seed=lambda wildcards: int(wildcards.generator_seed),
     script:
         "../scripts/train_translation.py"

@@ -17,6 +17,7 @@ from cmrbridge.core.checkpoint import (
     training_state,
     write_resume,
 )
+from cmrbridge.core.parallel import Helped, agreed, average_gradients, rank
 from cmrbridge.errors import InputError
 
 PATIENCE = 20  # non-finite losses in a row before a run is given up
@@ -109,6 +110,8 @@ def fit(
     clipped by itself.
     Returns the moving average of the weights, or None. Raises Paused when asked to stop, and InputError when the
     loss stays non-finite; a step whose loss or gradient is not finite changes nothing and is counted.
+    In a group of processes (`core.parallel`) process 0 alone inspects, reports, writes and returns; the others raise
+    `Helped` at the end.
     """
     optimizer = torch.optim.AdamW(
         _groups(module, rates or {}), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
@@ -130,16 +133,19 @@ def fit(
             average.update(module, step)
         done = step + 1
         inspected = inspect is not None and _due(done, settings.inspect_every, settings.steps)
-        if inspect is not None and inspected:
+        if inspect is not None and inspected and rank() == 0:
             values |= inspect(done, average)
             module.train()
-        if inspected or _due(done, settings.report_every, settings.steps) or not values["finite"]:
+        due = inspected or _due(done, settings.report_every, settings.steps) or not values["finite"]
+        if due and rank() == 0:
             report(
                 done,
                 settings.steps,
                 **{name: float(value) for name, value in values.items() if name != "finite"},
             )
-        _keep(resume, module, optimizer, extra, done, settings)
+        _keep(resume, module, optimizer, extra, done, settings, device)
+    if rank():
+        raise Helped
     return average
 
 
@@ -174,10 +180,11 @@ def _step(
             loss, values = loss_at(step, generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(module.parameters())
     except torch.OutOfMemoryError as error:
         raise InputError(f"the accelerator's memory is full (step {step}): lower this stage's batch") from error
     norms = [nn.utils.clip_grad_norm_(group["params"], settings.clip) for group in optimizer.param_groups]
-    finite = bool(torch.isfinite(torch.stack([loss.detach(), *norms])).all())
+    finite = agreed(bool(torch.isfinite(torch.stack([loss.detach(), *norms])).all()), device)
     if finite:
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * learning_rate_at(step, settings)
@@ -203,11 +210,13 @@ def _keep(
     extra: dict[str, Tensor],
     done: int,
     settings: LoopSettings,
+    device: str,
 ) -> None:
     if resume is None or done == settings.steps:
         return
-    stopping = resume.stop()
-    if stopping or (settings.checkpoint_every and done % settings.checkpoint_every == 0):
+    stopping = agreed(resume.stop(), device)
+    due = stopping or (settings.checkpoint_every and done % settings.checkpoint_every == 0)
+    if due and rank() == 0:
         write_resume(resume, training_state(module, optimizer, extra), done)
     if stopping:
         raise Paused(f"paused after step {done} of {settings.steps}; run the same command again to go on")

@@ -121,7 +121,7 @@ def scenarios(typical: Scenario, steep: float) -> list[Scenario]:
         replace(typical, name="the trained networks alone", own=("paired", "wilcoxon"), run=0.0),
         replace(typical, name="runs vary, all gain alike", own=("mixed",), slope=0.0),
         replace(typical, name="runs vary, scores missing", own=("mixed",), slope=0.0, missing=0.05),
-        replace(typical, name="runs alike, scores missing", run=0.0, slope=0.0, missing=0.05),
+        replace(typical, name="runs alike, scores missing", own=("mixed",), run=0.0, slope=0.0, missing=0.05),
         both,
         steeper,
         replace(both, name="gains vary, 22 subjects", subjects=22),

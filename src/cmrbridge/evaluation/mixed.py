@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from cmrbridge.evaluation.reml import fit
 from cmrbridge.evaluation.statistics import SPREAD
 from cmrbridge.evaluation.variance import Error, Floats, components, design_of, run_variance, standard_error
 
@@ -33,19 +32,31 @@ def mixed_model(arm: Floats, baseline: Floats) -> Estimate:
     """metric ~ arm + (1 | subject) + (1 | arm:run): would other training runs differ alike, on these subjects?
 
     Complete arrays have an exact answer: subjects cancel and runs are the error, so it is Student's test of the runs'
-    means, with runs − 2 degrees of freedom (analysis of variance of a split plot). Where scores are missing, REML with
-    the same degrees of freedom (the containment rule: those of the stratum in which arms differ). A subject that
-    neither arm scored is none.
+    means, with runs − 2 degrees of freedom (analysis of variance of a split plot). Where scores are missing, the means
+    are those of `run_means`. A subject that neither arm scored is none.
     """
     arm, baseline = _scored(arm, baseline)
     runs = len(arm) + len(baseline)
     if min(len(arm), len(baseline)) < 1 or runs < 3:
         return UNDEFINED
-    if np.isnan(arm).any() or np.isnan(baseline).any():
-        found = fit(arm, baseline)
-        return student(found.difference, Error(found.se, runs - 2))
-    error = math.sqrt(run_variance(arm, baseline) * design_of(arm, baseline).share)
-    return student(float(arm.mean() - baseline.mean()), Error(error, runs - 2))
+    means = run_means(np.concatenate([arm, baseline]))
+    ours, theirs = means[: len(arm), None], means[len(arm) :, None]
+    error = math.sqrt(run_variance(ours, theirs) * design_of(ours, theirs).share)
+    return student(float(ours.mean() - theirs.mean()), Error(error, runs - 2))
+
+
+def run_means(scores: Floats) -> Floats:
+    """Mean of each run (row) as if it had scored every subject: the effects of runs, by least squares, in a model of
+    subject + run; NaN where no chain of subjects links the runs, so that they can't be compared."""
+    if not np.isnan(scores).any():
+        return scores.mean(1)
+    run, subject = np.nonzero(~np.isnan(scores))
+    design = np.zeros((len(run), sum(scores.shape)))
+    design[np.arange(len(run)), run] = design[np.arange(len(run)), len(scores) + subject] = 1
+    effects, _, rank, _ = np.linalg.lstsq(design, scores[run, subject])
+    if rank < design.shape[1] - 1:  # the level is shared between the two
+        return np.full(len(scores), math.nan)
+    return effects[: len(scores)] + effects[len(scores) :].mean()
 
 
 def mixed_slope(arm: Floats, baseline: Floats) -> Estimate:

@@ -15,6 +15,7 @@ from cmrbridge.core.diffusion import diffusion_loss, signal_shares
 from cmrbridge.core.labels import labelled_rows, training_slices
 from cmrbridge.core.loop import Average, Report, fit
 from cmrbridge.core.pack import read_pack
+from cmrbridge.core.parallel import spread
 from cmrbridge.core.pictures import colour_labels, tile, write_png
 from cmrbridge.errors import InputError
 from cmrbridge.masks.conditions import Codes, Vocabulary, read_conditions
@@ -52,10 +53,11 @@ def train_label_diffusion(
         rows = torch.randint(len(store), (settings.batch,), generator=generator, device=device)
         masks = moved(store[rows], generator, rotate=settings.rotate, scale=settings.scale, shift=settings.shift)
         if not vocabulary.names:
-            return diffusion_loss(network, masks, shares, generator, shift=SHIFT), {}
+            return diffusion_loss(spread(network), masks, shares, generator, shift=SHIFT), {}
         told = torch.rand((len(rows), 1), generator=generator, device=device) >= settings.drop
         wanted = asked[rows] * told
-        return diffusion_loss(lambda x, t: network(x, t, wanted), masks, shares, generator, shift=SHIFT), {}
+        together = spread(network)
+        return diffusion_loss(lambda x, t: together(x, t, wanted), masks, shares, generator, shift=SHIFT), {}
 
     def inspect(step: int, average: Average | None) -> dict[str, float]:
         assert average is not None  # MaskTraining insists on one

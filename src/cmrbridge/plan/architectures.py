@@ -6,6 +6,7 @@ from cmrbridge.errors import InputError
 
 CAGED = ("nnunet2d", "nnunet3d")  # the real nnU-Net, in an environment of its own
 VOLUMETRIC = ("unet3d", "vnet", "dynunet3d")  # learn from whole stacks (segmentation.architectures, which loads torch)
+BATCH_NORM = ("unet2d_batch",)  # architectures that have it; a test holds this against the networks
 
 Study = dict[str, Any]
 

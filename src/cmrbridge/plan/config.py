@@ -8,16 +8,16 @@ from typing import Any
 import yaml
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.architectures import CAGED, arms_of, check_architectures
+from cmrbridge.plan.architectures import BATCH_NORM, CAGED, arms_of, check_architectures
 from cmrbridge.plan.catalogue import known, located, merge
 from cmrbridge.plan.domains import check_scenario
 from cmrbridge.plan.generators import check_generators
 from cmrbridge.plan.nnunet import check_nnunet
 from cmrbridge.plan.places import leave_out, overlay_of
+from cmrbridge.plan.processes import check_processes
 
 Study = dict[str, Any]
 
-BATCH_NORM = ("unet2d_batch",)  # architectures that have it; a test holds this against the networks
 ADAPTS_BATCH_NORM = ("adabn", "tent")  # test-time methods
 
 
@@ -47,6 +47,7 @@ def resolve(config: Mapping[str, Any]) -> Study:
     check_architectures(study)
     check_generators(study)
     check_nnunet(study)
+    check_processes(study)
     return study
 
 

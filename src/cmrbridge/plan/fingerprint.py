@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = "cmrbridge"
 LIBRARIES = {
@@ -67,6 +68,7 @@ def _closure(names: set[str], root: Path) -> Iterator[tuple[str, Path]]:
         waiting += [parent, *imported]
 
 
+@cache
 def _file(name: str, root: Path) -> Path | None:
     """The source of a module below the package; None for foreign names, functions, and the package's own top file,
     which holds its version alone."""
@@ -88,7 +90,7 @@ def _source(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
     """Absolute names of all that is imported: of ``from a.b import c`` both a.b and a.b.c."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -99,8 +101,19 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All below ``node`` but expressions, which are nine nodes in ten and hold no statement."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from _statements(child)
+
+
 class _Meaning(ast.NodeTransformer):
     """Drops what changes no result: strings that stand alone (docstrings) and what a raised error says."""
+
+    def visit(self, node: ast.AST) -> Any:
+        return node if isinstance(node, ast.expr) else super().visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):

@@ -25,10 +25,11 @@ def grid(study: Study) -> pd.DataFrame:
     """
     rows = []
     run = study["run"]
+    trained_as = {name: _trained_as(name, study) for name in run["architectures"]}
     for (name, scenario), arm_name, architecture, seed in product(
         scenarios_of(study).items(), run["arms"], run["architectures"], run["seeds"]
     ):
-        if arm_name not in arms_of(study, architecture):
+        if arm_name not in trained_as[architecture]:
             continue
         arm = study["arms"][arm_name]
         rows.append(
@@ -47,7 +48,7 @@ def grid(study: Study) -> pd.DataFrame:
                 "ensemble": (arm["test_translation"] or {}).get("ensemble", False),
                 "test_time": arm["test_time"] or "",
                 "access": access_of(arm, scenario),
-                "trained_as": _trained_as(arm_name, architecture, study),
+                "trained_as": trained_as[architecture][arm_name],
             }
         )
     return pd.DataFrame(rows)
@@ -87,10 +88,11 @@ def _training(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> list[str]:
     return list(chosen[arm["train_on"]])
 
 
-def _trained_as(name: str, architecture: str, study: Study) -> str:
-    """The first arm of the same training: arms that differ at test time alone share one network."""
-    recipe = _training_recipe(study["arms"][name])
-    return next(arm for arm in arms_of(study, architecture) if _training_recipe(study["arms"][arm]) == recipe)
+def _trained_as(architecture: str, study: Study) -> dict[str, str]:
+    """Arm that the architecture takes → the first of the same training: those that differ at test time alone share one
+    network."""
+    recipes = {arm: _training_recipe(study["arms"][arm]) for arm in arms_of(study, architecture)}
+    return {arm: next(one for one, other in recipes.items() if other == recipe) for arm, recipe in recipes.items()}
 
 
 def _training_recipe(arm: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +131,6 @@ def probed(runs: pd.DataFrame, study: Study) -> pd.DataFrame:
     return runs[runs.arm.isin(study["shift"]["probe"]) & ~runs.architecture.isin(CAGED)]
 
 
-def run_of(runs: pd.DataFrame, scenario: str, arm: str, architecture: str, seed: str) -> pd.Series:
-    """The row of these keys; ``seed`` as a wildcard gives it."""
-    chosen = (runs[KEYS].astype(str) == [scenario, arm, architecture, seed]).all(axis=1)
-    return runs[chosen].iloc[0]
+def by_keys(runs: pd.DataFrame) -> dict[tuple[str, ...], Any]:
+    """The rows of `grid`, columns as attributes, by their `KEYS` as wildcards give them: every job looks up its own."""
+    return {tuple(str(getattr(run, key)) for key in KEYS): run for run in runs.itertuples(index=False)}

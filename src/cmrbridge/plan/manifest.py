@@ -2,6 +2,7 @@
 enters."""
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,16 +40,22 @@ def values_of(column: str, folder: Path, dataset: Mapping[str, Any]) -> set[tupl
     empty = sorted({subject for subject, value in found if not value})
     if empty:
         named = ", ".join(empty[:FEW]) + (", …" if len(empty) > FEW else "")
-        raise InputError(
-            f"{table}: no {column} is told of {named}; fill that column in (unknown is a value too), "
-            "or divide by another"
-        )
-    return {(subject, _number(value, table) if column == NUMBER else value) for subject, value in found}
+        word = "" if column == NUMBER else " (unknown is a value too)"
+        raise InputError(f"{table}: no {column} is told of {named}; fill that column in{word}, or divide by another")
+    return {(subject, one_spelling(column, value, f"{table}: {column}")) for subject, value in found}
 
 
-def _number(value: str, table: Path) -> str:
-    """1,5 and 1.50 are one value."""
+def one_spelling(column: str, value: str, where: str) -> str:
+    """A value of a column as domains are told apart by it: 1,5 and 1.50 are one field strength.
+
+    InputError, which begins with ``where``, for what is no finite number in a column of numbers.
+    """
+    if column != NUMBER:
+        return value
     try:
-        return f"{float(value.replace(',', '.')):g}"
-    except ValueError as error:
-        raise InputError(f"{table}: {NUMBER} holds {value!r}, which is no number; correct that row") from error
+        number = float(value.replace(",", "."))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{where} holds {value!r}, which is no number; write tesla, such as 1.5")
+    return f"{number:g}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.catalogue import known, located
-from cmrbridge.plan.manifest import NUMBER, values_of
+from cmrbridge.plan.manifest import NUMBER, one_spelling, values_of
 
 ONE_VENDOR = {"acdc": {"vendor": "Siemens", "centre": "Dijon"}}  # readers whose data set holds a single value
 TRAIN, TARGET_TRAIN, VAL = 0.7, 0.4, 0.1  # shares of a divided data set's subjects: of the source, of another, of each
@@ -60,11 +60,10 @@ def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) 
             f"place {name}: all subjects of {divide['dataset']} have one {column} ({largest_first[0]!r}), so it has no "
             f"unseen domain: name a place with a second data set, or another column: places.{name}.divide.by"
         )
-    source = divide.get("source", largest_first[0])
+    key = f"places.{name}.divide.source"
+    source = one_spelling(column, str(divide.get("source", largest_first[0])), key)
     if source not in counts:
-        raise InputError(
-            f"places.{name}.divide.source: no subject has the {column} {source!r}; there are {', '.join(largest_first)}"
-        )
+        raise InputError(f"{key}: no subject has the {column} {source!r}; there are {', '.join(largest_first)}")
     others = [value for value in largest_first if value != source]
     domains = {
         _named(value): {

@@ -18,6 +18,8 @@ from cmrbridge.runtime.console import Progress, logged
 from cmrbridge.runtime.digests import input_digests, plain, stamp_of
 from cmrbridge.runtime.journal import Journal, write_atomically
 from cmrbridge.runtime.lock import hold
+from cmrbridge.runtime.ranks import company, rank
+from cmrbridge.runtime.slots import gpus
 from cmrbridge.runtime.stop import Stop, explanation, status_of
 from cmrbridge.runtime.task import Task, task_of
 
@@ -35,11 +37,14 @@ class Run:
         self._precision: str | None = None
         self._progress = Progress(task.name, terminal)
         if task.torch:
-            machine.prepare_torch(task.threads, task.seed)
+            machine.prepare_torch(max(1, task.threads // task.processes), task.seed)
         if task.seed is not None:
             machine.seed_generators(task.seed)
         self._header = self._head()
-        self._journal = Journal.open(task.beside("journal.jsonl"), self._header, task.interrupted)
+        self._journal = self._opened()
+
+    def _opened(self) -> Journal:
+        return Journal.open(self.task.beside("journal.jsonl"), self._header, self.task.interrupted)
 
     @cached_property
     def device(self) -> str:
@@ -141,6 +146,16 @@ class Run:
         }
 
 
+class Helper(Run):
+    """A further process of a run: it computes its share and says nothing."""
+
+    def _opened(self) -> Journal:
+        return Journal(self.task.beside("journal.jsonl"), str(self._header["started"]))
+
+    def report(self, step: int, total: int | None = None, **values: float) -> None:
+        """Process 0 tells."""
+
+
 @contextmanager
 def job(snakemake: Any, *, torch: bool = False) -> Iterator[Run]:
     """Run the body of a workflow script as a job: log, lock, seeds, journal, record; ``torch``: it computes with torch.
@@ -148,6 +163,10 @@ def job(snakemake: Any, *, torch: bool = False) -> Iterator[Run]:
     An error that the user can mend ends it with one line and exit code 1; any other keeps its traceback.
     """
     task = task_of(snakemake, torch)
+    if rank():
+        with helping(task) as run:
+            yield run
+        return
     with logged(task.log, append=task.interrupted) as terminal:
         try:
             with running(task, terminal) as run:
@@ -176,19 +195,28 @@ def standalone(
     record, metrics = folder / "record.json", folder / "metrics.jsonl"
     cores = machine.usable_cores()
     task = Task(name, {}, params, tuple(inputs), record, record, metrics, cores, torch=True, minutes=minutes)
-    with running(task, sys.stderr) as run:
+    with helping(task) if rank() else running(task, sys.stderr) as run:
         yield run
 
 
 @contextmanager
 def running(task: Task, terminal: TextIO) -> Iterator[Run]:
     """Lock, journal and signals around the work; on success the record, on failure the reason."""
-    with hold(task.beside("lock")):
+    with hold(task.beside("lock")), gpus(task.gpus):
         run = Run(task, terminal)
         with run.stop.listening():
             try:
-                yield run
+                with company(task.processes, run.device if task.torch else "cpu"):
+                    yield run
                 run.finish()
             except BaseException as error:
                 run.fail(status_of(error), error)
                 raise
+
+
+@contextmanager
+def helping(task: Task) -> Iterator[Run]:
+    """The same in a further process of the run, which leaves lock, journal and record to process 0."""
+    run = Helper(task, sys.stderr)
+    with company(task.processes, run.device):
+        yield run

@@ -20,6 +20,7 @@ class Task:
     log: Path | None = None
     torch: bool = False
     minutes: float | None = None
+    gpus: int = 0
 
     @property
     def name(self) -> str:
@@ -29,6 +30,11 @@ class Task:
     def seed(self) -> int | None:
         seed = self.params.get("seed")
         return None if seed is None else int(seed)
+
+    @property
+    def processes(self) -> int:
+        """How many compute it together."""
+        return int(self.params.get("processes", 1))
 
     def beside(self, name: str, hidden: bool = True) -> Path:
         """An undeclared file of this job: record.json → .journal.jsonl, train.record.json → .train.journal.jsonl."""
@@ -61,4 +67,5 @@ def task_of(snakemake: Any, torch: bool) -> Task:
         threads=int(snakemake.threads),
         log=Path(snakemake.log[0]) if snakemake.log else None,
         torch=torch,
+        gpus=int(snakemake.resources.get("gpu", 0)),
     )

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cmrbridge.core.parallel import gather
 from cmrbridge.segmentation.architectures.stacked import depth_of, feature_slices
 
 SLOPE = 0.1  # below zero: units of the classifier, which learns fast, do not die
@@ -85,11 +86,11 @@ class Adversary(nn.Module):
         together, by drifting one way and growing, its loss explodes and the clipped gradient has no room left for
         segmentation. And the mean of an instance-normalised map is nearly the same for every image.
         """
-        heard = list(self._heard.values())
+        heard = [gather(part.float()) for part in self._heard.values()]
         depth = max((part.shape[2] for part in heard if part.ndim == 5), default=1)  # the decoder's: every slice
         read = []
         for part, reader in zip(heard, self.readers, strict=True):
-            maps = feature_slices(part.float(), depth, (part.shape[-2], part.shape[-1]))
+            maps = feature_slices(part, depth, (part.shape[-2], part.shape[-1]))
             features = _over_batch(reverse(maps[-count:], scale))
             read += _mean_and_spread(features) + _mean_and_spread(F.leaky_relu(reader(features), SLOPE))
         hidden = F.leaky_relu(self.hidden(_over_batch(torch.cat(read, dim=1))), SLOPE)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cmrbridge.core.checkpoint import Resume, write_tensors
 from cmrbridge.core.labels import pairs_wanted
 from cmrbridge.core.loop import Average, LoopSettings, Report, fit
+from cmrbridge.core.parallel import spread
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation import architectures
 from cmrbridge.segmentation.adversarial import Adversary, DannSettings, domain_loss, feature_channels, reversal_at
@@ -182,7 +183,7 @@ def objective(trainee: Trainee, settings: SegmenterSettings, train: Slices, othe
                 source = _labelled_batch(train, clean, depth, generator)
                 images, labels, known = (torch.cat(parts) for parts in zip((images, labels, known), source))
                 domains = [source[0], *(_unlabelled_batch(pool, clean, depth, generator) for pool in others)]
-        logits = trainee(torch.cat([images, *domains[1:]]))
+        logits = spread(trainee)(torch.cat([images, *domains[1:]]))
         segmentation = marginal_dice_cross_entropy(logits[: len(images)], labels, known)
         if adversary is None or dann is None or not judged:
             return segmentation, {}

@@ -16,6 +16,7 @@ from cmrbridge.core.diffusion import diffusion_loss, one_hot, signal_shares
 from cmrbridge.core.labels import labelled_rows, labelled_slices, training_slices
 from cmrbridge.core.loop import Average, LossAt, Report, fit
 from cmrbridge.core.pack import Pack, read_pack
+from cmrbridge.core.parallel import share, spread
 from cmrbridge.core.pictures import colour_labels, grey, tile, write_png
 from cmrbridge.errors import InputError
 from cmrbridge.synthesis.augment import draw_moves, moved
@@ -88,8 +89,10 @@ def _loss(model: Model, images: Bytes, labels: Bytes, names: list[str], device: 
         if settings.drop:
             kept = torch.rand(len(rows), generator=generator, device=device) >= settings.drop
             condition = condition * kept.view(-1, 1, 1, 1)
-        modulation = network.condition(condition, None if domains is None else domains[rows], moves)
-        loss = diffusion_loss(lambda x, time: network(x, time, modulation), x0, shares, generator, LEAST_NOISE)
+        domain = None if domains is None else share(domains[rows])
+        modulation = network.condition(share(condition), domain, share(moves))
+        denoise = spread(lambda x, time: network(x, time, modulation))
+        loss = diffusion_loss(denoise, x0, shares, generator, LEAST_NOISE)
         return loss, {}
 
     return loss_at

@@ -12,6 +12,7 @@ from cmrbridge.core.diffusion import STEPS
 from cmrbridge.core.loop import Average, Report, fit
 from cmrbridge.core.moves import MOVES, move_grid
 from cmrbridge.core.pack import Pack, read_pack
+from cmrbridge.core.parallel import spread
 from cmrbridge.core.pictures import Bytes, grey, tile, write_png
 from cmrbridge.core.solvers import ladder, noised, solve
 from cmrbridge.errors import InputError
@@ -94,7 +95,7 @@ def denoising_loss(
         amount = amount * (times >= DISTURBED).view(-1, 1, 1, 1)
         seen = disturbed(x0, amount, settings.disturb, generator)
     noisy = share.sqrt() * seen + (1 - share).sqrt() * noise
-    error = (network(noisy, times).float() - x0).square()
+    error = (spread(network)(noisy, times).float() - x0).square()
     return (error / network.parts(share)[1].square()).mean()
 
 

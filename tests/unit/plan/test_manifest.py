@@ -59,5 +59,17 @@ def test_a_number_is_one_value_however_it_is_written(tmp_path: Path) -> None:
     split = {"dataset": "ours", "where": {"field_strength_t": 1.5}, "train": 0.5, "val": 0.0}
     cohorts = Cohorts(tmp_path / "nothing", {"ours": {"reader": "manifest", "path": folder}}, {"low": split})
     assert [cohorts.subjects("low", part) for part in ("train", "test")] == [1, 1]
-    with pytest.raises(InputError, match="'high', which is no number"):
-        values_of("field_strength_t", manifest(tmp_path, "subject,field_strength_t\na,high\n"), {})
+
+
+@pytest.mark.parametrize("value", ["high", "unknown", "nan", "inf"])
+def test_what_is_no_field_strength_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(InputError, match=f"manifest.csv: field_strength_t holds '{value}', which is no number"):
+        values_of("field_strength_t", manifest(tmp_path, f"subject,field_strength_t\na,{value}\n"), {})
+
+
+def test_an_empty_number_is_not_told_to_become_a_word(tmp_path: Path) -> None:
+    folder = manifest(tmp_path, "subject,vendor,field_strength_t\na,,\nb,GE,3\n")
+    with pytest.raises(InputError, match=r"of a; fill that column in, or divide by another"):
+        values_of("field_strength_t", folder, {})
+    with pytest.raises(InputError, match=r"fill that column in \(unknown is a value too\)"):
+        values_of("vendor", folder, {})

@@ -147,6 +147,13 @@ def test_a_manifest_divided_by_field_strength_selects_numbers_as_ingest_writes_t
     assert selected == {"3": {"field_strength_t": 3.0}, "1.5": {"field_strength_t": 1.5}}
 
 
+@pytest.mark.parametrize("source", ["1.50", "1,5", 1.5])
+def test_the_source_is_found_however_its_number_is_written(home: Path, source: str | float) -> None:
+    (home / "manifest.csv").write_text("subject,field_strength_t\na,3.0\nb,3.0\nc,1.5\n")
+    divide = {"manifest": {"divide": {"by": "field_strength_t", "source": source}}}
+    assert study("wong2025", place="manifest", places=divide)["scenarios"]["manifest"]["source"] == "1.5"
+
+
 @pytest.mark.parametrize(
     ("dataset", "divide", "words"),
     [

@@ -44,6 +44,7 @@ def rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         params=Named(seed=3, precision="auto", folder="/home/somebody/acdc"),
         wildcards=Named(arm="real"),
         log=Named(log="logs/train.log"),
+        resources=Named(),
         threads=1,
     )
 

@@ -14,7 +14,7 @@ from cmrbridge.core.pack import Pack, read_pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import VOLUMETRIC
 from cmrbridge.plan.config import BATCH_NORM, resolve
-from cmrbridge.plan.grid import grid, run_of, training_settings
+from cmrbridge.plan.grid import by_keys, grid, training_settings
 from cmrbridge.segmentation.architectures import NAMES
 from cmrbridge.segmentation.predict import load_segmenter, segment_subject
 from cmrbridge.segmentation.segmenter import Segmenter
@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_pack: Callable[..., Pac
 
 def train(architecture: str, arm: str, study: dict[str, Any], folder: Path) -> Path:
     """The arm's network, trained once: arms that differ at test time share it."""
-    run = run_of(grid(study), "scanners", arm, architecture, "0")
+    run = by_keys(grid(study))["scanners", arm, architecture, "0"]
     model, losses = folder / f"{architecture}-{run.trained_as}.safetensors", []
     if model.exists():
         return model
@@ -89,7 +89,7 @@ def test_trains_saves_loads_and_predicts_or_is_refused(architecture: str, arm: s
         return
     study = study_of(architecture, arm)
     network, size = load_segmenter(train(architecture, arm, study, folder), "cpu")
-    run = run_of(grid(study), "scanners", arm, architecture, "0")
+    run = by_keys(grid(study))["scanners", arm, architecture, "0"]
     packs = ["translated_test"] if run.test_translation else ["test"]
     looks = [read_pack(folder / f"{name}.npz") for name in packs + (["test"] if run.ensemble else [])]
     settings = study["test_time"].get(run.test_time)
