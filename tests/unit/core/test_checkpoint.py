@@ -1,12 +1,12 @@
 """Files of tensors: whole, checked, atomic."""
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from cmrbridge.core import checkpoint
 from cmrbridge.core.checkpoint import (
     Resume,
     load_weights,
@@ -67,7 +67,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, failing, full)
+    monkeypatch.setattr(os, failing, full)
     with pytest.raises(OSError, match="No space"):
         write_tensors(path, TENSORS, {"version": 2})
     monkeypatch.undo()
