@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from cmrbridge.files import write_atomically
 from cmrbridge.runtime import machine
 from cmrbridge.runtime.console import Progress, logged
 from cmrbridge.runtime.digests import input_digests, plain, stamp_of
-from cmrbridge.runtime.journal import Journal, write_atomically
+from cmrbridge.runtime.journal import Journal
 from cmrbridge.runtime.lock import hold
 from cmrbridge.runtime.stop import Stop, explanation, status_of
 from cmrbridge.runtime.task import Task, task_of
@@ -93,7 +94,7 @@ class Run:
         if not self.done:
             self._write_outputs()
         self._journal.path.unlink(missing_ok=True)
-        if self.stop.pausable:
+        if self.stop.pausable or self.task.interrupted:  # the latter: killed between its record and this line
             self.resume.clear()
 
     def _write_outputs(self) -> None:
@@ -183,7 +184,7 @@ def standalone(
 @contextmanager
 def running(task: Task, terminal: TextIO) -> Iterator[Run]:
     """Lock, journal and signals around the work; on success the record, on failure the reason."""
-    with hold(task.beside("lock")):
+    with hold(task.beside("lock"), job=task.name):
         run = Run(task, terminal)
         with run.stop.listening():
             try:
