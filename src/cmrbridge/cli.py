@@ -1,4 +1,4 @@
-"""``cmrbridge``: what a study would cost, and who works on it; and the trainings without Snakemake, from packed files, in
+"""``cmrbridge``: what a study would cost, who works on it; and the trainings without Snakemake, from packed files, in
 resumable slices, on a borrowed machine."""
 
 import argparse

@@ -36,10 +36,12 @@ def _workers(folder: Path) -> Iterator[Worker]:
 
     for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
         words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(folder) and any(
-            Path(word).name == "snakemake" or SCRIPTS in word for word in words
-        ):
+        if process.info["cwd"] == str(folder) and any(map(_snakemakes, words)):
             yield Worker(process.info["pid"], " ".join(words)[:60])
+
+
+def _snakemakes(word: str) -> bool:
+    return Path(word).name == "snakemake" or SCRIPTS in word
 
 
 def told(folder: Path) -> str:
@@ -64,6 +66,4 @@ def unlock(folder: Path, results: Path) -> str:
         raise InputError(f"{folder}: not unlocked, {', '.join(working)} at work; wait for it or end it, then try again")
     for path in locks:
         path.unlink()
-    return (
-        f"unlocked: removed {', '.join(path.name for path in locks)} of {locks[0].parent}; run the same command again"
-    )
+    return f"unlocked: removed {', '.join(map(str, locks))}; run the same command again"

@@ -75,7 +75,8 @@ def _told(folder: Path, prefix: str) -> Unfinished:
     lines = read_journal(folder / f"{prefix}{JOURNAL}")
     holder = read_holder(lock)
     last = next((line for line in reversed(lines) if "event" in line), {})
-    name = next((str(line["job"]) for line in lines if "job" in line), holder.job if holder else prefix)
+    name = next((str(line["job"]) for line in lines if "job" in line), holder.job if holder else "")
+    name = name or prefix.strip(".")
     state = last.get("event") if last.get("event") in ENDS else "killed"
     if holder and (holder.lives if holder.here else seconds_silent(lock) < SILENCE):
         return Unfinished(folder, name, "running", holder, *_progress(folder, prefix, lines))
