@@ -5,6 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from faults import Table, Tell, teller
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = os.environ.get("CMRBRIDGE_FAULTS")
+    if path and not hasattr(config, "workerinput"):  # the first process, not a worker of pytest-xdist
+        config.pluginmanager.register(Table(Path(path)))
+
+
+@pytest.fixture
+def faults(request: pytest.FixtureRequest) -> Tell:
+    return teller(request)
+
 
 @pytest.fixture
 def real_data() -> Path:

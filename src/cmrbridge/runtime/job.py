@@ -55,10 +55,10 @@ class Run:
 
     @property
     def resume(self) -> "Resume":
-        """Where the training keeps its state; from now on SIGTERM, SIGUSR1 and Ctrl-C pause it at a step's end."""
+        """Where the training keeps its state; from now on it pauses at a step's end where `Stop` says so."""
         from cmrbridge.core.checkpoint import Resume
 
-        self.stop.pausable = True
+        self.stop.allow_pause()
         return Resume(self.task.checkpoint, self.stamp, self.stop)
 
     @cached_property

@@ -1,9 +1,11 @@
-"""Snakemake's own lock of a working directory: it names nobody, so that who works there is read from the processes."""
+"""Snakemakes among the processes of this host, and the lock of a working directory, which does not name its holder."""
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cmrbridge.errors import InputError
 from cmrbridge.runtime.status import unfinished
@@ -36,12 +38,25 @@ def _workers(folder: Path) -> Iterator[Worker]:
 
     for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
         words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(folder) and any(map(_snakemakes, words)):
+        if process.info["cwd"] == str(folder) and (_is_snakemake(words) or any(SCRIPTS in word for word in words)):
             yield Worker(process.info["pid"], " ".join(words)[:60])
 
 
-def _snakemakes(word: str) -> bool:
-    return Path(word).name == "snakemake" or SCRIPTS in word
+def snakemake_above() -> Any:
+    """The Snakemake that started this process, as psutil has it; None without one, or on a machine without psutil."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    for process in psutil.Process().parents():
+        with suppress(psutil.Error):  # it has just ended, or is hidden from us
+            if _is_snakemake(process.cmdline()):
+                return process
+    return None
+
+
+def _is_snakemake(words: list[str]) -> bool:
+    return any(Path(word).name == "snakemake" for word in words)
 
 
 def told(folder: Path) -> str:
