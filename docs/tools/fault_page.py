@@ -11,12 +11,12 @@ INTRODUCTION = """\
 <!-- Written by `make reference` from docs/results/data/faults.csv: change that (CMRBRIDGE_FAULTS), not this. -->
 # What a job survives
 
-Each row is a test that does this to a real job and then gives the same command again. *Survived* means that the end was,
-byte for byte, the end of a run that nothing disturbed (or, of a damaged file, that it was refused by name). *Lost* is the
-most work that had to be done again, in steps, of what the test allowed: one checkpoint interval at most.
+Each row is a test that does this to a job and then gives the same command again. *Survived* means that the end was,
+byte for byte, the end of a run that nothing disturbed (or, of a damaged file, that it was refused by name). *Lost* is
+the most work that had to be done again, in steps, of what the test allowed: one checkpoint interval at most.
 
-`make test` runs a sample of them, `make prove` all. The figures are written anew, a row for each fault that was tried, by
-`CMRBRIDGE_FAULTS=docs/results/data/faults.csv make prove`, then `make reference`.
+`make test` runs a sample of them, `make prove` all. `CMRBRIDGE_FAULTS=docs/results/data/faults.csv make prove` writes
+the figures anew, a row for each fault that was tried; `make reference` then makes this page.
 
 | fault | tried | survived | lost | allowed | test |
 |---|---|---|---|---|---|

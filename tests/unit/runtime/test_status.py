@@ -53,8 +53,9 @@ def test_every_end_is_told_with_where_it_goes_on(results: Path) -> None:
         ("interrupted", "train c", 10, 100),
     ]
     lines = table(jobs).splitlines()
-    assert "train b" in lines[1]
-    assert lines[1].endswith("the beginning  InputError: x.nii: is empty; fill it")
+    assert lines[1].split("  ")[0] == "failed"
+    assert "the beginning" in lines[1]
+    assert lines[1].endswith("InputError: x.nii: is empty; fill it")
     assert "step 20 of 100, saved" in lines[2]
 
 
