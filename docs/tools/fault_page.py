@@ -12,8 +12,8 @@ INTRODUCTION = """\
 # What a job survives
 
 Each row is a test that does this to a job and then gives the same command again. *Survived* means that the end was,
-byte for byte, the end of a run that nothing disturbed (or, of a damaged file, that it was refused by name). *Lost* is
-the most work that had to be done again, in steps, of what the test allowed: one checkpoint interval at most.
+byte for byte, the end of a run that nothing disturbed, or what the row says after its colon. *Lost* is the most work
+that had to be done again, in steps, of what the test allowed: one checkpoint interval at most.
 
 `make test` runs a sample of them, `make prove` all. `CMRBRIDGE_FAULTS=docs/results/data/faults.csv make prove` writes
 the figures anew, a row for each fault that was tried; `make reference` then makes this page.
