@@ -114,7 +114,13 @@ def test_a_crash_at_any_call_leaves_a_whole_state(
     write_resume(resume, {"w": torch.tensor(40.0)}, 40)
     resume.clear()
     assert list(tmp_path.iterdir()) == []
-    faults("crash at each call of a checkpoint write: a whole state is left", tried=1, survived=1, lost=30 - step, allowed=10)
+    faults(
+        "crash at each call of a checkpoint write: a whole state is left",
+        tried=1,
+        survived=1,
+        lost=30 - step,
+        allowed=10,
+    )
 
 
 def test_a_full_disk_leaves_both_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
