@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study plan test prove lint format audit slurm-env nnunet-env docs reference
+.PHONY: env demo study plan status unlock test prove lint format audit slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -39,6 +39,13 @@ study: env
 
 plan: env
 	@$(BIN)/cmrbridge plan $(STUDY) --cores $(CORES) $(PLACE:%=--place %) $(PRESET:%=--preset %)
+
+# RESULTS: the folder of results, if not results/
+status: env
+	@$(BIN)/cmrbridge status $(RESULTS)
+
+unlock: env
+	@$(BIN)/cmrbridge unlock $(RESULTS)
 
 test: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fault_page
 import studies
 import yaml
 from config_reference import Reference, code_defaults
@@ -15,3 +16,4 @@ if __name__ == "__main__":
     PAGE.write_text(Reference(schema, base, code_defaults()).page(), encoding="utf-8")
     studies.compare_bundles()
     studies.PAGE.write_text(studies.page(), encoding="utf-8")
+    fault_page.PAGE.write_text(fault_page.page(), encoding="utf-8")

@@ -1,5 +1,5 @@
-"""``cmrbridge``: what a study would cost; and the trainings without Snakemake, from packed files, in resumable slices,
-on a borrowed machine."""
+"""``cmrbridge``: what a study would cost, who works on it; and the trainings without Snakemake, from packed files, in
+resumable slices, on a borrowed machine."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ import cmrbridge
 from cmrbridge.errors import InputError
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.runtime.job import Run, standalone
-from cmrbridge.runtime.stop import is_pause
+from cmrbridge.runtime.stop import explanation, is_pause
 
 USER_ERROR = 2
 PAUSED = 75  # EX_TEMPFAIL: run the same again
@@ -33,14 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     try:
         asked.command(asked)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
     except Exception as error:
-        if not is_pause(error):
+        line = explanation(error)
+        if line is None:
             raise
-        print(f"{error}", file=sys.stderr)
-        return PAUSED
+        print(line, file=sys.stderr)
+        return PAUSED if is_pause(error) else USER_ERROR
     return 0
 
 
@@ -69,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
     add_planning(commands)
     add_provenance(commands)
+    add_housekeeping(commands)
     return top
 
 
@@ -124,6 +123,16 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def add_housekeeping(commands: Any) -> None:
+    """The commands of a study under way: `status` and `unlock`."""
+    status = commands.add_parser("status", help="jobs under way, paused, killed or failed; who holds which lock")
+    status.set_defaults(command=show_status)
+    unlock = commands.add_parser("unlock", help="remove Snakemake's lock of this folder where nobody works any more")
+    unlock.set_defaults(command=remove_lock)
+    for command in (status, unlock):
+        command.add_argument("results", type=Path, nargs="?", default=Path("results"), metavar="RESULTS")
+
+
 def at_least_one(text: str) -> int:
     """An argument that counts cores or GPUs."""
     if not text.isdecimal() or int(text) < 1:
@@ -167,6 +176,21 @@ def export_crate(asked: argparse.Namespace) -> None:
 
     count = write_crate(asked.results, asked.folder, asked.snakefile.parent, images=asked.images, weights=asked.weights)
     print(f"{asked.folder}: {count} files and ro-crate-metadata.json")
+
+
+def show_status(asked: argparse.Namespace) -> None:
+    from cmrbridge.runtime.snakelock import told
+    from cmrbridge.runtime.status import table, unfinished
+
+    jobs = unfinished(asked.results)
+    print(table(jobs) if jobs else f"{asked.results}: no job under way, paused, killed or failed")
+    print(f"Snakemake, {Path.cwd()}: {told(Path.cwd())}")
+
+
+def remove_lock(asked: argparse.Namespace) -> None:
+    from cmrbridge.runtime.snakelock import unlock
+
+    print(unlock(Path.cwd(), asked.results))
 
 
 def train(asked: argparse.Namespace) -> None:

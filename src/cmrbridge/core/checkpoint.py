@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from cmrbridge.errors import InputError
+from cmrbridge.files import write_atomically
 
 
 def never() -> bool:
@@ -40,9 +40,9 @@ class Resume:
         return self.path.with_name(f"{self.path.name}.{self.stamp[:8]}.{name}")
 
     def clear(self) -> None:
-        """Remove the states of a job that is done, and what waited aside."""
+        """Remove the states of a job that is done, what waited aside, and a state whose writing was cut short."""
         for path in list(self.path.parent.iterdir()):
-            if path == self.path or path.name.startswith(f"{self.path.name}."):
+            if path == self.path or path.name.startswith((f"{self.path.name}.", f".{self.path.name}.")):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -50,21 +50,12 @@ class Paused(Exception):
     """The job was asked to stop; its state is saved, running it again goes on from there."""
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write tensors and a JSON description so that a crash leaves the old file or the new one, never half a file."""
+def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any], previous: Path | None = None) -> None:
+    """Write tensors and a JSON description atomically (`cmrbridge.files`); ``previous``: where the old file goes."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     # one metadata entry: safetensors writes several in a random order
     payload = save(tensors, {"about": json.dumps(about | {"sha256": _digest(tensors, about)})})
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(payload)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, payload, previous)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -105,10 +96,8 @@ def load_weights(tensors: dict[str, Tensor], module: nn.Module) -> None:
 
 
 def write_resume(resume: Resume, tensors: dict[str, Tensor], step: int) -> None:
-    """Write a resume state and keep the one before it."""
-    if resume.path.exists():
-        os.replace(resume.path, resume.previous)
-    write_tensors(resume.path, tensors, {"stamp": resume.stamp, "step": step})
+    """Write a resume state and keep the one before it: at every instant at least one of them is whole on the disk."""
+    write_tensors(resume.path, tensors, {"stamp": resume.stamp, "step": step}, resume.previous)
 
 
 def read_resume(resume: Resume) -> tuple[dict[str, Tensor], int] | None:

@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from cmrbridge.files import write_atomically
 from cmrbridge.runtime import machine
 from cmrbridge.runtime.console import Progress, logged
 from cmrbridge.runtime.digests import input_digests, plain, stamp_of
-from cmrbridge.runtime.journal import Journal, write_atomically
+from cmrbridge.runtime.journal import Journal
 from cmrbridge.runtime.lock import hold
 from cmrbridge.runtime.ranks import company, rank
 from cmrbridge.runtime.slots import gpus
@@ -59,10 +60,10 @@ class Run:
 
     @property
     def resume(self) -> "Resume":
-        """Where the training keeps its state; from now on SIGTERM, SIGUSR1 and Ctrl-C pause it at a step's end."""
+        """Where the training keeps its state; from now on it pauses at a step's end where `Stop` says so."""
         from cmrbridge.core.checkpoint import Resume
 
-        self.stop.pausable = True
+        self.stop.allow_pause()
         return Resume(self.task.checkpoint, self.stamp, self.stop)
 
     @cached_property
@@ -98,7 +99,7 @@ class Run:
         if not self.done:
             self._write_outputs()
         self._journal.path.unlink(missing_ok=True)
-        if self.stop.pausable:
+        if self.stop.pausable or self.task.interrupted:  # the latter: killed between its record and this line
             self.resume.clear()
 
     def _write_outputs(self) -> None:
@@ -202,7 +203,7 @@ def standalone(
 @contextmanager
 def running(task: Task, terminal: TextIO) -> Iterator[Run]:
     """Lock, journal and signals around the work; on success the record, on failure the reason."""
-    with hold(task.beside("lock")), gpus(task.gpus):
+    with hold(task.beside("lock"), job=task.name), gpus(task.gpus):
         run = Run(task, terminal)
         with run.stop.listening():
             try:

@@ -2,23 +2,14 @@
 
 import json
 import math
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmrbridge.files import write_atomically
+
 Line = dict[str, Any]
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The old file or the new one, never half a file."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
 
 
 def read_journal(path: Path) -> list[Line]:

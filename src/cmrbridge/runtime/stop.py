@@ -7,20 +7,30 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cmrbridge.errors import InputError
+from cmrbridge.runtime.snakelock import snakemake_above
 
 
 class Stop:
-    """A polite request to stop, by signal or by the clock. A job that cannot pause ends at once."""
+    """A polite request to stop, by signal, by the clock, or because the Snakemake that started the job is gone: the
+    next one will have the job done again, whatever an orphan delivers. A job that cannot pause ends at once."""
 
     def __init__(self, minutes: float | None) -> None:
         self.asked = False
         self.pausable = False
+        self._master: Any = None
         self.deadline = None if minutes is None else time.monotonic() + 60 * minutes
 
     def __call__(self) -> bool:
-        return self.asked or (self.deadline is not None and time.monotonic() >= self.deadline)
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        return self.asked or late or (self._master is not None and not self._master.is_running())
+
+    def allow_pause(self) -> None:
+        """From now on the job asks, at the end of each step, whether it shall stop, and saves its state if so."""
+        if not self.pausable:
+            self.pausable, self._master = True, snakemake_above()
 
     def handle(self, number: int, _frame: object) -> None:
         impatient = self.asked and number == signal.SIGINT

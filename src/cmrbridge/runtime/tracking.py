@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cmrbridge.files import write_atomically
 from cmrbridge.runtime.entries import Entry, entries_of
-from cmrbridge.runtime.journal import write_atomically
 from cmrbridge.runtime.lock import hold
 
 if TYPE_CHECKING:

@@ -1,12 +1,13 @@
 """Files of tensors: whole, checked, atomic."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from cmrbridge.core import checkpoint
 from cmrbridge.core.checkpoint import (
     Resume,
     load_weights,
@@ -17,6 +18,7 @@ from cmrbridge.core.checkpoint import (
     write_tensors,
 )
 from cmrbridge.errors import InputError
+from faults import Tell
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(7), "c": torch.tensor([1.5], dtype=torch.bfloat16)}
 
@@ -36,20 +38,23 @@ def test_equal_contents_give_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_every_flipped_bit_and_every_cut_is_refused_by_name(tmp_path: Path) -> None:
+def test_every_flipped_bit_and_every_cut_is_refused_by_name(tmp_path: Path, faults: Tell) -> None:
     path = tmp_path / "state.safetensors"
     write_tensors(path, TENSORS, {"kind": "test"})
     whole = path.read_bytes()
-    for position in range(8, len(whole), 3):
+    flipped, cut = range(8, len(whole), 3), (0, 7, 100, len(whole) - 1)
+    for position in flipped:
         damaged = bytearray(whole)
         damaged[position] ^= 1 << (position % 8)
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=r"state\.safetensors"):
             read_tensors(path)
-    for length in (0, 7, 100, len(whole) - 1):
+    for length in cut:
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match=r"state\.safetensors"):
             read_tensors(path)
+    faults("a flipped bit in a checkpoint, anywhere: refused by name", tried=len(flipped), survived=len(flipped))
+    faults("a checkpoint cut short: refused by name", tried=len(cut), survived=len(cut))
 
 
 def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
@@ -67,12 +72,70 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, failing, full)
+    monkeypatch.setattr(os, failing, full)
     with pytest.raises(OSError, match="No space"):
         write_tensors(path, TENSORS, {"version": 2})
     monkeypatch.undo()
     assert read_tensors(path)[1] == {"version": 1}
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+class Crash(BaseException):
+    """The process ends here: nothing after it is run, but what the system was given stays."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "nth", "kept"),
+    [(Path, "open", 1, 20), (os, "fsync", 1, 20), (os, "replace", 1, 20), (os, "replace", 2, 20), (os, "fsync", 2, 30)],
+)
+def test_a_crash_at_any_call_leaves_a_whole_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, nth: int, kept: int, faults: Tell
+) -> None:
+    """Between the two renames the older state alone has a name; before them both have, after them the new one too."""
+    resume = Resume(tmp_path / "state", "stamp")
+    for step in (10, 20):
+        write_resume(resume, {"w": torch.tensor(float(step))}, step)
+    real, calls = getattr(owner, name), []
+
+    def crashing(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == nth:
+            raise Crash
+        return real(*arguments)
+
+    monkeypatch.setattr(owner, name, crashing)
+    with pytest.raises(Crash):
+        write_resume(resume, {"w": torch.tensor(30.0)}, 30)
+    monkeypatch.undo()
+    state = read_resume(resume)
+    assert state is not None
+    tensors, step = state
+    assert step == float(tensors["w"]) == kept
+    write_resume(resume, {"w": torch.tensor(40.0)}, 40)
+    resume.clear()
+    assert list(tmp_path.iterdir()) == []
+    faults(
+        "crash at each call of a checkpoint write: a whole state is left",
+        tried=1,
+        survived=1,
+        lost=30 - step,
+        allowed=10,
+    )
+
+
+def test_a_full_disk_leaves_both_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older one makes room only once the new one is on the disk."""
+    resume = Resume(tmp_path / "state", "stamp")
+    for step in (10, 20):
+        write_resume(resume, {"w": torch.tensor(float(step))}, step)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_resume(resume, {}, 30)
+    assert [read_tensors(path)[1]["step"] for path in (resume.previous, resume.path)] == [10, 20]
 
 
 def test_a_damaged_state_falls_back_on_the_previous(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from cmrbridge.core.checkpoint import Paused, Resume
 from cmrbridge.core.loop import PATIENCE, Average, LoopSettings, fit, learning_rate_at
 from cmrbridge.errors import InputError
+from faults import Tell
 from reporters import silent
 
 SETTINGS = LoopSettings(steps=30, learning_rate=1e-2, warmup=3, average=0.9, checkpoint_every=5, report_every=10)
@@ -60,7 +61,7 @@ def test_a_state_of_another_stamp_is_ignored(tmp_path: Path) -> None:
     assert seen[0] == 0
 
 
-def test_a_damaged_state_costs_only_the_steps_since_the_one_before(tmp_path: Path) -> None:
+def test_a_damaged_state_costs_only_the_steps_since_the_one_before(tmp_path: Path, faults: Tell) -> None:
     resume = Resume(tmp_path / "state", "s", stop_after(12))
     with pytest.raises(Paused):
         train(network(), resume)
@@ -68,9 +69,10 @@ def test_a_damaged_state_costs_only_the_steps_since_the_one_before(tmp_path: Pat
     seen: list[int] = []
     train(network(), Resume(tmp_path / "state", "s"), seen=seen)
     assert seen[0] == 10
+    faults("the last checkpoint damaged: the one before serves", tried=1, survived=1, lost=13 - seen[0], allowed=5)
 
 
-def test_a_step_that_is_not_finite_changes_nothing() -> None:
+def test_a_step_that_is_not_finite_changes_nothing(faults: Tell) -> None:
     module, reported = nn.Linear(2, 1), []
     before = {name: value.clone() for name, value in module.state_dict().items()}
 
@@ -83,6 +85,7 @@ def test_a_step_that_is_not_finite_changes_nothing() -> None:
     fit(loss_at, module, settings=LoopSettings(steps=5, learning_rate=1), seed=0, device="cpu", report=report)
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert reported == [1, 2, 3, 4, 5]
+    faults("a loss that is NaN: the step is left out and told", tried=5, survived=len(reported))
     with pytest.raises(InputError, match=f"not finite {PATIENCE} steps running"):
         fit(loss_at, module, settings=LoopSettings(steps=50, learning_rate=1), seed=0, device="cpu", report=silent)
 

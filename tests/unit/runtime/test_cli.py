@@ -1,45 +1,18 @@
 """The command line trains from one packed file, pauses, goes on, and tells a user's error in one line."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cmrbridge.cli import main
-from cmrbridge.core.geometry import Grid
-from cmrbridge.core.pack import Case, Pack, write_pack
-
-SEGMENTER = {
-    "architecture": "unet2d",
-    "loop": {"steps": 4, "learning_rate": 1e-3, "precision": "float32", "checkpoint_every": 2, "report_every": 1},
-    "batch": 2,
-    "augment": {},
-}
+from trainings import write_inputs
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A pack of two cases of random slices, and settings."""
-    random = np.random.default_rng(0)
-    grid = Grid((32, 32, 3), (1.5, 1.5, 8.0), False, False, False, (16.0, 16.0), 32, 1.5)
-    cases = tuple(
-        Case("toy", "toy", name, "ED", split, ("LV", "MYO", "RV"), (8.0, 1.5, 1.5), grid)
-        for name, split in (("a", "train"), ("b", "val"))
-    )
-    write_pack(
-        tmp_path / "training.npz",
-        Pack(
-            random.integers(0, 256, (6, 32, 32), np.uint8),
-            random.integers(0, 4, (6, 32, 32), np.uint8),
-            np.repeat([0, 1], 3).astype(np.int32),
-            np.tile(np.arange(3), 2).astype(np.int32),
-            cases,
-        ),
-    )
-    (tmp_path / "settings.json").write_text(json.dumps(SEGMENTER))
+    write_inputs(tmp_path, steps=4, checkpoint_every=2)
     return tmp_path
 
 

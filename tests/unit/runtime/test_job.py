@@ -171,18 +171,6 @@ def test_precision_and_device(rule: SimpleNamespace, monkeypatch: pytest.MonkeyP
         assert run.stamp != fast
 
 
-def test_the_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
-    with (
-        hold(tmp_path / ".lock"),
-        pytest.raises(InputError, match=f"process {os.getpid()} on "),
-        hold(tmp_path / ".lock"),
-    ):
-        pass
-    with hold(tmp_path / ".lock"):
-        assert (tmp_path / ".lock").exists()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_the_clock_pauses_a_standalone_run(tmp_path: Path) -> None:
     with standalone(tmp_path / "new", {"seed": 1}, [], "train", minutes=0) as run:
         assert run.resume.stop()
@@ -227,3 +215,28 @@ def test_signals(tmp_path: Path, number: signal.Signals) -> None:
         assert ends[-1] == "paused"
     with hold(tmp_path / ".lock"):  # a killed process holds nothing any more
         pass
+
+
+ORPHAN = """
+import subprocess, sys, time
+from cmrbridge.runtime.stop import Stop
+if sys.argv[1:] != ["job"]:
+    sys.exit(subprocess.call([sys.executable, "-c", open(sys.argv[0]).read(), "job"]))
+stop = Stop(None)
+stop.allow_pause()
+print("goes on" if not stop() else "has no parent", flush=True)
+while not stop():
+    time.sleep(0.02)
+print("stops", flush=True)
+"""
+
+
+def test_a_job_stops_when_its_snakemake_is_gone(tmp_path: Path) -> None:
+    """As an orphan it would go on for days, keep everybody out, and its outputs would be deleted in the end."""
+    script = tmp_path / "snakemake"
+    script.write_text(ORPHAN)
+    snakemake = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert snakemake.stdout.readline() == "goes on\n"
+    snakemake.kill()
+    snakemake.wait()
+    assert snakemake.stdout.readline() == "stops\n"
