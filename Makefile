@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study plan test prove lint format slurm-env nnunet-env docs reference
+.PHONY: env demo study plan sync watch test prove lint format slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -39,6 +39,13 @@ study: env
 
 plan: env
 	@$(BIN)/cmrbridge plan $(STUDY) --cores $(CORES) $(PLACE:%=--place %) $(PRESET:%=--preset %)
+
+# feed MLflow what it does not have: results/mlflow.db, or the server of MLFLOW_TRACKING_URI; watch: live, until Ctrl-C
+sync: env
+	@$(BIN)/cmrbridge sync
+
+watch: env
+	@$(BIN)/cmrbridge sync --follow
 
 test: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

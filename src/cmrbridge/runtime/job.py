@@ -33,13 +33,15 @@ class Run:
         self.stop = Stop(task.minutes)
         self._begun = time.monotonic()
         self._precision: str | None = None
+        self._load = machine.Load()
         self._progress = Progress(task.name, terminal)
         if task.torch:
             machine.prepare_torch(task.threads, task.seed)
         if task.seed is not None:
             machine.seed_generators(task.seed)
         self._header = self._head()
-        self._journal = Journal.open(task.beside("journal.jsonl"), self._header, task.interrupted)
+        recorded = {"record": task.record.name if task.record else None}  # what whoever reads the journal waits for
+        self._journal = Journal.open(task.beside("journal.jsonl"), self._header | recorded, task.interrupted)
 
     @cached_property
     def device(self) -> str:
@@ -85,6 +87,9 @@ class Run:
     def report(self, step: int, total: int | None = None, **values: float) -> None:
         """One line of metrics, into the journal at once and to whoever looks on."""
         self._journal.report(step, total, values)
+        load = self._load.sample()
+        if load:
+            self._journal.event("load", at=step, **load)
         self._progress.show(step, total, values)
 
     def finish(self) -> None:
