@@ -126,7 +126,9 @@ def _unfinished(journal: Path, folder: Path) -> Entry | None:
     about = {**starts[-1], "started": starts[0]["started"], "sessions": len(starts)}
     if last.get("event") in ENDS:
         status = ENDS[last["event"]]
-        about |= {"ended": last["time"], "error": str(last.get("error", "")).partition(":")[0]}
+        about["ended"] = last["time"]
+        if status != "paused":
+            about["error"] = str(last.get("error", "")).partition(":")[0]  # its text may name a patient
     else:
         status = "running" if _alive(journal) else "killed"
     return Entry(_key(journal.with_name(starts[-1]["record"]), folder), journal, about, status, len(lines))

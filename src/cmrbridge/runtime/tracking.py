@@ -30,7 +30,8 @@ PATIENCE = 300.0  # seconds to wait for another writer of ours
 LOCKED = 10.0  # seconds to wait for a stranger's lock on the database: MLflow itself would wait for most of an hour
 LONGEST_VALUE = 500  # characters
 SUMMARY = ("wall_seconds", "peak_memory_mb", "peak_device_memory_mb")
-TAGS = ("job", "rule", "git_commit", "device", "device_name", "precision", "slurm_job_id", "sessions", "error")
+TAGS = ("job", "rule", "git_commit", "device", "device_name", "precision", "slurm_job_id", "sessions")
+ENDED_BADLY = ("FAILED", "KILLED")
 STATUS = {"running": "RUNNING", "paused": "SCHEDULED", "done": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 
 
@@ -134,6 +135,7 @@ class Store:
 
         about = entry.about
         tags = {name: about.get(name) for name in TAGS}
+        tags["error"] = about.get("error", "" if run.status in ENDED_BADLY else None)
         tags |= {f"wildcard.{name}": value for name, value in about.get("wildcards", {}).items()}
         tags |= {f"version.{name}": value for name, value in about.get("versions", {}).items()}
         named = [RunTag(_clean(k), str(v)) for k, v in tags.items() if v is not None]
