@@ -164,6 +164,14 @@ def test_only_tracking_imports_mlflow_and_only_the_estimate_snakemake(path: Path
         assert "snakemake" not in tops(imports(path))
 
 
+def test_a_job_knows_nothing_of_tracking() -> None:
+    """MLflow is fed by processes of their own, so that it can neither stop nor slow a training."""
+    feeding = [f"cmrbridge.runtime.{name}" for name in ("entries", "registry", "sync", "tracking")]
+    its = {PACKAGE / "runtime" / f"{name.rpartition('.')[2]}.py" for name in feeding} | {PACKAGE / "cli.py"}
+    users = [path for path in EVERY if any(within(name, set(feeding)) for name in imports(path))]
+    assert set(users) <= its
+
+
 @pytest.mark.parametrize("path", [*EVERY, *SCRIPTS], ids=label)
 def test_nothing_is_pickled(path: Path) -> None:
     assert tops(imports(path)) & {"pickle", "cPickle", "dill", "joblib", "shelve", "cloudpickle"} == set()

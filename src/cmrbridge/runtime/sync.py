@@ -83,7 +83,8 @@ class Feed:
             self.counts["there"] += 1
         else:
             _, session, lines = self.told.get(entry.name, ("", 0.0, 0))
-            store.tell(entry, entry.metrics(since=lines if session == entry.state[1] else 0))
+            since = lines if session == entry.state[1] else 0
+            store.tell(entry, entry.metrics(since), only_curves=since > 0 and entry.status == "running")
             self.counts["fed" if entry.status == "done" else entry.status] += 1
         self.runs[entry.name] = store.known[entry.name].run_id
         self.told[entry.name] = entry.state

@@ -94,18 +94,16 @@ class Store:
             self.known[entry.name] = self._create(str(entry.about["job"]), tags, _milliseconds(entry.about["started"]))
         return self.known[entry.name]
 
-    def tell(self, entry: Entry, metrics: list[Line]) -> None:
-        """Bring the entry's run up to date. That it has ended is told last: a replay trusts that mark."""
-        from cmrbridge.runtime.registry import log_datasets, register
+    def tell(self, entry: Entry, metrics: list[Line], only_curves: bool = False) -> None:
+        """Bring the entry's run up to date. That it has ended is told last: a replay trusts that mark.
 
+        only_curves: all else about it has been told before.
+        """
         run = self.place(entry)
-        self._describe(run, entry)
-        log_datasets(self.client, run.run_id, entry.about.get("inputs", {}))
-        self._measure(run, [*metrics, {"step": 0, **{name: entry.about.get(name) for name in SUMMARY}}])
-        for path in entry.artifacts:
-            self.client.log_artifact(run.run_id, str(path))
-        if entry.model:
-            register(self.client, run.run_id, self.study, entry)
+        self._measure(run, metrics)
+        if not only_curves:
+            self._describe(run, entry)
+            self._attach(run, entry)
         self._end(run, entry)
 
     def _study_run(self) -> str:
@@ -144,6 +142,16 @@ class Store:
         params = [Param(_clean(name), str(value)[:LONGEST_VALUE]) for name, value in flat.items()]
         for start in range(0, len(params), 100):
             self.client.log_batch(run.run_id, params=params[start : start + 100])
+
+    def _attach(self, run: Known, entry: Entry) -> None:
+        from cmrbridge.runtime.registry import log_datasets, register
+
+        self._measure(run, [{"step": 0, **{name: entry.about.get(name) for name in SUMMARY}}])
+        log_datasets(self.client, run.run_id, entry.about.get("inputs", {}))
+        for path in entry.artifacts:
+            self.client.log_artifact(run.run_id, str(path))
+        if entry.model:
+            register(self.client, run.run_id, self.study, entry)
 
     def _measure(self, run: Known, lines: list[Line]) -> None:
         from mlflow.entities import Metric
