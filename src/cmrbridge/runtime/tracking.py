@@ -80,11 +80,16 @@ class Store:
         self.look()
 
     def look(self) -> None:
-        """Learn of all runs that are there. Of two of one job, made by two hosts at once, the one that ended counts."""
+        """Learn of all runs that are there. Of two of one job, made by two hosts or by a reply that got lost, one goes:
+        every host keeps the same one."""
+        self.known = {}
         found = self._search(f"tags.\"mlflow.parentRunId\" = '{self.parent}'")
-        for run in sorted(found, key=lambda run: bool(run.info.status == "FINISHED")):
+        for run in sorted(found, key=lambda run: (run.info.status != "FINISHED", run.info.run_id)):
             name = (run.data.tags.get("cmrbridge.key", ""), run.data.tags.get("cmrbridge.stamp", ""))
-            self.known[name] = Known(run.info.run_id, run.info.status, run.info.start_time)
+            if name in self.known:
+                self.client.delete_run(run.info.run_id)
+            else:
+                self.known[name] = Known(run.info.run_id, run.info.status, run.info.start_time)
 
     def place(self, entry: Entry) -> Known:
         """The entry's run, made where there is none."""
@@ -109,7 +114,7 @@ class Store:
     def _study_run(self) -> str:
         found = self._search(f"tags.\"cmrbridge.key\" = '{self.study}'")
         if found:
-            return str(found[0].info.run_id)
+            return str(min(found, key=lambda run: (run.info.start_time, run.info.run_id)).info.run_id)
         run = self._create(self.study, {"cmrbridge.key": self.study, "cmrbridge.stamp": ""}, None)
         self.client.set_terminated(run.run_id, "FINISHED")
         return run.run_id
