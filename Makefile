@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study plan status unlock test prove lint format audit slurm-env nnunet-env docs reference
+.PHONY: env demo study plan status unlock sync watch test prove lint format audit slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -46,6 +46,13 @@ status: env
 
 unlock: env
 	@$(BIN)/cmrbridge unlock $(RESULTS)
+
+# feed MLflow what it does not have: results/mlflow.db, or the server of MLFLOW_TRACKING_URI; watch: live, until Ctrl-C
+sync: env
+	@$(BIN)/cmrbridge sync
+
+watch: env
+	@$(BIN)/cmrbridge sync --follow
 
 test: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

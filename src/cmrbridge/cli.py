@@ -2,6 +2,7 @@
 resumable slices, on a borrowed machine."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -68,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     add_planning(commands)
     add_provenance(commands)
     add_housekeeping(commands)
+    add_tracking(commands)
     return top
 
 
@@ -133,8 +135,20 @@ def add_housekeeping(commands: Any) -> None:
         command.add_argument("results", type=Path, nargs="?", default=Path("results"), metavar="RESULTS")
 
 
+def add_tracking(commands: Any) -> None:
+    """The command that feeds MLflow."""
+    sync = commands.add_parser(
+        "sync", help="feed MLflow what it does not know: the database beside the study, or MLFLOW_TRACKING_URI"
+    )
+    sync.set_defaults(command=feed_mlflow)
+    studies = "folders such as results/demo; all of results/ by default"
+    sync.add_argument("results", type=Path, nargs="*", metavar="RESULTS", help=studies)
+    sync.add_argument("--follow", action="store_true", help="go on, for live curves, until Ctrl-C")
+    sync.add_argument("--every", type=at_least_one, default=10, metavar="SECONDS", help="between two looks; 10")
+
+
 def at_least_one(text: str) -> int:
-    """An argument that counts cores or GPUs."""
+    """An argument that counts cores, GPUs or seconds."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
@@ -191,6 +205,21 @@ def remove_lock(asked: argparse.Namespace) -> None:
     from cmrbridge.runtime.snakelock import unlock
 
     print(unlock(Path.cwd(), asked.results))
+
+
+def feed_mlflow(asked: argparse.Namespace) -> None:
+    from cmrbridge.runtime.sync import follow, studies_below, sync
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or None
+
+    def folders() -> list[Path]:
+        return asked.results or studies_below(Path("results"))
+
+    if not asked.follow:
+        sync(folders(), uri)
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        follow(folders, uri, asked.every)
 
 
 def train(asked: argparse.Namespace) -> None:

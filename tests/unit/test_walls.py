@@ -20,6 +20,7 @@ TRAINABLE = [
     "segmentation.train", "segmentation.predict", "masks.train", "masks.sample", "synthesis.train", "synthesis.render",
 ]  # fmt: skip
 RUNTIME = {"numpy", "torch", "psutil", "rich"}
+TRACKING = [PACKAGE / "runtime" / name for name in ("tracking.py", "registry.py")]
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -148,7 +149,7 @@ def test_plan_is_light(path: Path) -> None:
 @pytest.mark.parametrize("path", in_rooms("runtime"), ids=label)
 def test_runtime_knows_no_stage(path: Path) -> None:
     """`core.checkpoint.Resume`, torch, rich and mlflow are imported inside functions: a light job pays for none."""
-    tracking = {"mlflow"} if path.name == "tracking.py" else set()
+    tracking = {"mlflow"} if path in TRACKING else set()
     assert foreign(imports(path)) <= RUNTIME | tracking
     assert foreign(imports(path, top_level=True)) <= {"numpy", "psutil"}
     known = {"cmrbridge.runtime", "cmrbridge.errors", "cmrbridge.files", "cmrbridge.core.checkpoint"}
@@ -158,10 +159,18 @@ def test_runtime_knows_no_stage(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EVERY, ids=label)
 def test_only_tracking_imports_mlflow_and_only_the_estimate_snakemake(path: Path) -> None:
-    if path != PACKAGE / "runtime" / "tracking.py":
+    if path not in TRACKING:
         assert "mlflow" not in tops(imports(path))
     if path != PACKAGE / "plan" / "dag.py":
         assert "snakemake" not in tops(imports(path))
+
+
+def test_a_job_knows_nothing_of_tracking() -> None:
+    """MLflow is fed by processes of their own, so that it can neither stop nor slow a training."""
+    feeding = [f"cmrbridge.runtime.{name}" for name in ("entries", "registry", "sync", "tracking")]
+    its = {PACKAGE / "runtime" / f"{name.rpartition('.')[2]}.py" for name in feeding} | {PACKAGE / "cli.py"}
+    users = [path for path in EVERY if any(within(name, set(feeding)) for name in imports(path))]
+    assert set(users) <= its
 
 
 @pytest.mark.parametrize("path", [*EVERY, *SCRIPTS], ids=label)

@@ -40,7 +40,6 @@ rule track:
         mem_mb=more(4000),
         runtime=more(30),
     params:
-        code=code("track", "cmrbridge.runtime.tracking"),
-        study=STUDY["study"],
+        code=code("track", "cmrbridge.runtime.sync"),
     script:
         "../scripts/track.py"

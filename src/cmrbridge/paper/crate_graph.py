@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cmrbridge.paper.lineage import OF_TABLES, Lineage, record_beside
+from cmrbridge.paper.lineage import OF_TABLES, Lineage, record_beside, recorded_name
 from cmrbridge.paper.records import Record
 
 METADATA, CONFIG, WORKFLOW = "ro-crate-metadata.json", "study.yaml", "Snakefile"
@@ -84,7 +84,7 @@ def _whole(study: str, actions: Sequence[Entity], files: Sequence[Entity], data:
 
 def _actions(results: Path, inside: set[str], jobs: Mapping[Path, Record]) -> list[Entity]:
     """A CreateAction for each job, then the software and the absent files that they name."""
-    lineage, made = Lineage(results), []
+    lineage, made = Lineage(results, recorded_name(results)), []
     actions = {path: _action(path, results, record) for path, record in jobs.items()}
     for table in (results / "evaluation" / name for name in OF_TABLES):
         maker = record_beside(table)

@@ -28,6 +28,15 @@ def record_beside(path: Path) -> Path | None:
     return None
 
 
+def recorded_name(results: Path) -> str:
+    """The study's name when its jobs ran, by what they read in results/STUDY: the folder may have been renamed since."""
+    for record in sorted(results.rglob("*record.json")):
+        for name in read_record(record).get("inputs") or {}:
+            if name.startswith("results/"):
+                return str(name.split("/")[1])
+    return results.resolve().name
+
+
 class Lineage:
     """The jobs of one results folder, by what they read.
 

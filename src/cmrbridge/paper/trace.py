@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cmrbridge.errors import InputError
-from cmrbridge.paper.lineage import Lineage, record_beside
+from cmrbridge.paper.lineage import Lineage, record_beside, recorded_name
 from cmrbridge.paper.numbers import KEYS
 from cmrbridge.paper.records import Record, duration, read_record
 
@@ -48,7 +48,10 @@ def trace(results: Path, name: str, keys: Mapping[str, str]) -> Trace:
     steps = {path: read_record(path) for path in (_record_of(results / table) for table in tables)}
     raw: dict[str, str] = {}
     reads: dict[Path, list[Path]] = {}
-    lineage, level = Lineage(results), _runs(results, number.keys)  # not all runs that the tables hold
+    lineage, level = (
+        Lineage(results, recorded_name(results)),
+        _runs(results, number.keys),
+    )  # not all runs that the tables hold
     while level:
         reads |= {path: list(_read_from(path, lineage, raw)) for path in level}
         level = [above for above in dict.fromkeys(one for path in level for one in reads[path]) if above not in reads]

@@ -36,6 +36,7 @@ class Run:
         self.stop = Stop(task.minutes)
         self._begun = time.monotonic()
         self._precision: str | None = None
+        self._load = machine.Load()
         self._progress = Progress(task.name, terminal)
         if task.torch:
             machine.prepare_torch(max(1, task.threads // task.processes), task.seed)
@@ -45,7 +46,8 @@ class Run:
         self._journal = self._opened()
 
     def _opened(self) -> Journal:
-        return Journal.open(self.task.beside("journal.jsonl"), self._header, self.task.interrupted)
+        recorded = {"record": self.task.record.name if self.task.record else None}  # which readers await
+        return Journal.open(self.task.beside("journal.jsonl"), self._header | recorded, self.task.interrupted)
 
     @cached_property
     def device(self) -> str:
@@ -91,6 +93,9 @@ class Run:
     def report(self, step: int, total: int | None = None, **values: float) -> None:
         """One line of metrics, into the journal at once and to whoever looks on."""
         self._journal.report(step, total, values)
+        load = self._load.sample()
+        if load:
+            self._journal.event("load", at=step, **load)
         self._progress.show(step, total, values)
 
     def finish(self) -> None:

@@ -7,6 +7,7 @@ import random
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ LIBRARIES = (
     "numpy", "scipy", "pandas", "statsmodels", "torch", "monai", "diffusers", "einops", "safetensors", "nibabel",
     "pydicom", "matplotlib", "seaborn", "snakemake", "mlflow",
 )  # fmt: skip
+BETWEEN_SAMPLES = 30.0  # seconds
 FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 
 
@@ -87,6 +89,23 @@ def peak_memory() -> dict[str, float]:
     if torch is not None and torch.cuda.is_available():
         peaks["peak_device_memory_mb"] = round(torch.cuda.max_memory_allocated() / 1e6, 1)
     return peaks
+
+
+class Load:
+    """What the process takes of the machine, sampled now and then."""
+
+    def __init__(self) -> None:
+        self._last = (time.monotonic(), time.process_time())
+
+    def sample(self) -> dict[str, float] | None:
+        """Share of one core since the last sample, and the memory's peaks so far; None where that is not long ago."""
+        now, busy = time.monotonic(), time.process_time()
+        seconds = now - self._last[0]
+        if seconds < BETWEEN_SAMPLES:
+            return None
+        share = 100 * (busy - self._last[1]) / seconds
+        self._last = (now, busy)
+        return {"cpu_percent": round(share, 1), **peak_memory()}
 
 
 def versions() -> dict[str, str]:

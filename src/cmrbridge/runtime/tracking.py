@@ -1,78 +1,66 @@
-"""The feed to MLflow: from the records on disk, idempotent, and never a reason for a job to fail."""
+"""A study's runs in MLflow, found again and told what is new; what is told twice counts once."""
 
-import csv
-import io
 import os
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from cmrbridge.files import write_atomically
-from cmrbridge.runtime.entries import Entry, entries_of
+from cmrbridge.errors import InputError
+from cmrbridge.runtime.entries import Entry
+from cmrbridge.runtime.journal import Line
 from cmrbridge.runtime.lock import hold
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "cmrbridge"
+ARTIFACTS = "artifacts"  # folder beside a database
 BEFORE_IMPORT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-PATIENCE = 300.0  # seconds to wait for another writer of the same database
-LONGEST_PARAM = 500  # characters
-FAILURES = 3  # jobs that could not be fed before the server is given up
+PATIENCE = 300.0  # seconds to wait for another writer of ours
+LOCKED = 10.0  # seconds to wait for a stranger's lock on the database: MLflow itself would wait for most of an hour
+LONGEST_VALUE = 500  # characters
 SUMMARY = ("wall_seconds", "peak_memory_mb", "peak_device_memory_mb")
-TAGS = ("job", "rule", "git_commit", "device", "device_name", "precision", "slurm_job_id")
+TAGS = ("job", "rule", "git_commit", "device", "device_name", "precision", "slurm_job_id", "sessions")
+ENDED_BADLY = ("FAILED", "KILLED")
+STATUS = {"running": "RUNNING", "paused": "SCHEDULED", "done": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 
 
-class Report(Protocol):
-    def __call__(self, step: int, total: int | None = None, **values: float) -> None: ...
+@dataclass(frozen=True)
+class Known:
+    """A run that is there. began: ms; all its metrics carry this time, so that one that comes again is the same."""
 
-
-def mirror(
-    *,
-    records: Sequence[Path],
-    metrics: Sequence[Path],
-    artifacts: Sequence[Path],
-    study: str,
-    uri: str,
-    runs: Path,
-    report: Report,
-) -> None:
-    """Feed one nested run per record under the study's run at ``uri``; what is there already is left alone.
-
-    metrics and artifacts (.png and .json below 2 MB) belong to the record in their folder, or the nearest folder
-    above. Writes ``runs``: key, run_id, status ("done" or "pending"). Pending jobs are fed by the next call.
-    """
-    entries = entries_of(records, metrics, artifacts)
-    fed: dict[tuple[str, str], str] = {}
-    try:
-        with _database(uri):
-            _feed(entries, study, uri, fed, report)
-    except Exception as error:  # whatever the tracking server does, the science is on disk
-        waiting = len(entries) - len(fed)
-        print(
-            f"warning: {waiting} of {len(entries)} jobs did not reach MLflow ({type(error).__name__}: {error}); they "
-            f'are "pending" in {runs}: delete that file and run again to feed them',
-            file=sys.stderr,
-        )
-    write_atomically(runs, _table(entries, fed))
+    run_id: str
+    status: str
+    began: int
 
 
 @contextmanager
-def _database(uri: str) -> Iterator[None]:
-    """One writer at a time for a database file, which must not be created by two at once."""
-    path = _database_file(uri)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with hold(path.with_name(f".{path.name}.lock"), PATIENCE) if path else nullcontext():
+def alone(uri: str, folder: Path) -> Iterator[None]:
+    """One writer at a time: a new database must not be created by two at once, nor a run.
+
+    folder: the study's, beside which the lock of a server lies. Raises where the database cannot be written.
+    """
+    if not uri.startswith(("sqlite:///", "http://", "https://")):
+        raise InputError(
+            "MLFLOW_TRACKING_URI: set it to sqlite:///FILE or to the http(s) address of a server, or leave it out"
+        )
+    path = _database_file(uri) or folder.parent / "mlflow"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with hold(path.with_name(f".{path.name}.lock"), PATIENCE):
+        if _database_file(uri):
+            with closing(sqlite3.connect(path, timeout=LOCKED)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.rollback()
         yield
 
 
@@ -80,23 +68,120 @@ def _database_file(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
-def _feed(entries: list[Entry], study: str, uri: str, fed: dict[tuple[str, str], str], report: Report) -> None:
-    """Feed what is missing; ``fed`` gains the run of each job that is there. Raises where some could not be fed."""
-    client = _client(uri)
-    experiment = _experiment(client, uri)
-    known = _known_runs(client, experiment)
-    parent = known.get((study, "")) or _create(client, experiment, study, {"key": study, "stamp": ""})
-    failures: list[Exception] = []
-    for number, entry in enumerate(entries, start=1):
-        try:
-            fed[entry.name] = known.get(entry.name) or _feed_one(client, experiment, parent, entry)
-        except Exception as error:  # one odd job must not keep the others out
-            failures.append(error)
-            if len(failures) >= FAILURES:
-                break
-        report(number, len(entries))
-    if failures:
-        raise failures[0]
+class Store:
+    """The runs of one study at ``uri``: one per job, below one of the study's own."""
+
+    def __init__(self, uri: str, study: str) -> None:
+        self.study = study
+        self.client = _client(uri)
+        self.experiment = _experiment(self.client, uri)
+        self.parent = self._study_run()
+        self.known: dict[tuple[str, str], Known] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Learn of all runs that are there. Of two of one job, made by two hosts or by a reply that got lost, one goes:
+        every host keeps the same one."""
+        self.known = {}
+        found = self._search(f"tags.\"mlflow.parentRunId\" = '{self.parent}'")
+        for run in sorted(found, key=lambda run: (run.info.status != "FINISHED", run.info.run_id)):
+            name = (run.data.tags.get("cmrbridge.key", ""), run.data.tags.get("cmrbridge.stamp", ""))
+            if name in self.known:
+                self.client.delete_run(run.info.run_id)
+            else:
+                self.known[name] = Known(run.info.run_id, run.info.status, run.info.start_time)
+
+    def place(self, entry: Entry) -> Known:
+        """The entry's run, made where there is none."""
+        if entry.name not in self.known:
+            key, stamp = entry.name
+            tags = {"cmrbridge.key": key, "cmrbridge.stamp": stamp, "mlflow.parentRunId": self.parent}
+            self.known[entry.name] = self._create(str(entry.about["job"]), tags, _milliseconds(entry.about["started"]))
+        return self.known[entry.name]
+
+    def tell(self, entry: Entry, metrics: list[Line], only_curves: bool = False) -> None:
+        """Bring the entry's run up to date. That it has ended is told last: a replay trusts that mark.
+
+        only_curves: all else about it has been told before.
+        """
+        run = self.place(entry)
+        self._measure(run, metrics)
+        if not only_curves:
+            self._describe(run, entry)
+            self._attach(run, entry)
+        self._end(run, entry)
+
+    def _study_run(self) -> str:
+        found = self._search(f"tags.\"cmrbridge.key\" = '{self.study}'")
+        if found:
+            return str(min(found, key=lambda run: (run.info.start_time, run.info.run_id)).info.run_id)
+        run = self._create(self.study, {"cmrbridge.key": self.study, "cmrbridge.stamp": ""}, None)
+        self.client.set_terminated(run.run_id, "FINISHED")
+        return run.run_id
+
+    def _search(self, condition: str) -> list[Any]:
+        runs: list[Any] = []
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment], condition, max_results=1000, page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def _create(self, name: str, tags: dict[str, str], began: int | None) -> Known:
+        info = self.client.create_run(self.experiment, start_time=began, tags=tags, run_name=name).info
+        return Known(str(info.run_id), info.status, info.start_time)
+
+    def _describe(self, run: Known, entry: Entry) -> None:
+        from mlflow.entities import Param, RunTag
+
+        about = entry.about
+        tags = {name: about.get(name) for name in TAGS}
+        tags["error"] = about.get("error", "" if run.status in ENDED_BADLY else None)
+        tags |= {f"wildcard.{name}": value for name, value in about.get("wildcards", {}).items()}
+        tags |= {f"version.{name}": value for name, value in about.get("versions", {}).items()}
+        named = [RunTag(_clean(k), str(v)) for k, v in tags.items() if v is not None]
+        self.client.log_batch(run.run_id, tags=named[:100])
+        flat = _flat(about.get("params", {}))
+        params = [Param(_clean(name), str(value)[:LONGEST_VALUE]) for name, value in flat.items()]
+        for start in range(0, len(params), 100):
+            self.client.log_batch(run.run_id, params=params[start : start + 100])
+
+    def _attach(self, run: Known, entry: Entry) -> None:
+        from cmrbridge.runtime.registry import log_datasets, register
+
+        self._measure(run, [{"step": 0, **{name: entry.about.get(name) for name in SUMMARY}}])
+        log_datasets(self.client, run.run_id, entry.about.get("inputs", {}))
+        for path in entry.artifacts:
+            self.client.log_artifact(run.run_id, str(path))
+        if entry.model:
+            register(self.client, run.run_id, self.study, entry)
+
+    def _measure(self, run: Known, lines: list[Line]) -> None:
+        from mlflow.entities import Metric
+
+        values = [
+            Metric(_clean(name), value, run.began, line["step"])
+            for line in lines
+            for name, value in line.items()
+            if name not in ("step", "total") and value is not None
+        ]
+        for start in range(0, len(values), 1000):
+            self.client.log_batch(run.run_id, metrics=values[start : start + 1000])
+
+    def _end(self, run: Known, entry: Entry) -> None:
+        status = STATUS[entry.status]
+        if status in ("RUNNING", "SCHEDULED"):
+            if run.status != status:
+                self.client.update_run(run.run_id, status)
+        else:
+            seconds = entry.about.get("wall_seconds")
+            end = None if seconds is None else run.began + int(1000 * seconds)
+            if "ended" in entry.about:
+                end = int(1000 * entry.about["ended"])
+            self.client.set_terminated(run.run_id, status, end_time=end)
+        self.known[entry.name] = Known(run.run_id, status, run.began)
 
 
 def _client(uri: str) -> "MlflowClient":
@@ -115,86 +200,8 @@ def _experiment(client: "MlflowClient", uri: str) -> str:
     if found:
         return str(found.experiment_id)
     path = _database_file(uri)
-    beside = path.resolve().with_name("artifacts").as_uri() if path else None
+    beside = path.resolve().with_name(ARTIFACTS).as_uri() if path else None
     return str(client.create_experiment(EXPERIMENT, artifact_location=beside))
-
-
-def _known_runs(client: "MlflowClient", experiment: str) -> dict[tuple[str, str], str]:
-    """(key, stamp) → run id of every run fed to its end; one that was cut short is deleted, to be fed anew."""
-    known: dict[tuple[str, str], str] = {}
-    token = None
-    while True:
-        page = client.search_runs([experiment], max_results=1000, page_token=token)
-        for run in page:
-            tags = run.data.tags
-            name = (tags.get("cmrbridge.key", ""), tags.get("cmrbridge.stamp", ""))
-            if run.info.status == "FINISHED":
-                known[name] = run.info.run_id
-            elif name[0]:
-                client.delete_run(run.info.run_id)
-        token = page.token
-        if not token:
-            return known
-
-
-def _feed_one(client: "MlflowClient", experiment: str, parent: str, entry: Entry) -> str:
-    return _create(
-        client,
-        experiment,
-        entry.record["job"],
-        {"key": entry.key, "stamp": entry.record["stamp"]},
-        parent=parent,
-        entry=entry,
-    )
-
-
-def _create(
-    client: "MlflowClient",
-    experiment: str,
-    name: str,
-    identity: dict[str, str],
-    parent: str | None = None,
-    entry: Entry | None = None,
-) -> str:
-    """Create a run, fill it, and only then call it finished: that mark is what a replay trusts."""
-    tags = {f"cmrbridge.{key}": value for key, value in identity.items()}
-    if parent:
-        tags["mlflow.parentRunId"] = parent
-    started = _milliseconds(entry.record["started"]) if entry else None
-    run_id = str(client.create_run(experiment, start_time=started, tags=tags, run_name=name).info.run_id)
-    if entry:
-        _fill(client, run_id, entry)
-        end = _milliseconds(entry.record["started"]) + int(1000 * entry.record.get("wall_seconds", 0))
-        client.set_terminated(run_id, "FINISHED", end_time=end)
-    else:
-        client.set_terminated(run_id, "FINISHED")
-    return run_id
-
-
-def _fill(client: "MlflowClient", run_id: str, entry: Entry) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    record, time = entry.record, _milliseconds(entry.record["started"])
-    lines = [*entry.metrics, {"step": 0, **{name: record.get(name) for name in SUMMARY}}]
-    values = [
-        Metric(_clean(name), value, time, line["step"])
-        for line in lines
-        for name, value in line.items()
-        if name not in ("step", "total") and value is not None
-    ]
-    params = [
-        Param(_clean(name), str(value)[:LONGEST_PARAM]) for name, value in _flat(record.get("params", {})).items()
-    ]
-    tags = {name: record.get(name) for name in TAGS}
-    tags |= {f"wildcard.{name}": value for name, value in record.get("wildcards", {}).items()}
-    tags |= {f"version.{name}": value for name, value in record.get("versions", {}).items()}
-    client.log_batch(run_id, tags=[RunTag(_clean(k), str(v)) for k, v in tags.items() if v is not None][:100])
-    for start in range(0, len(values), 1000):
-        client.log_batch(run_id, metrics=values[start : start + 1000])
-    for start in range(0, len(params), 100):
-        client.log_batch(run_id, params=params[start : start + 100])
-    for path in entry.artifacts:
-        client.log_artifact(run_id, str(path))
 
 
 def _flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -212,13 +219,3 @@ def _clean(name: str) -> str:
 
 def _milliseconds(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
-
-
-def _table(entries: list[Entry], fed: dict[tuple[str, str], str]) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["key", "run_id", "status"])
-    for entry in entries:
-        run_id = fed.get(entry.name, "")
-        table.writerow([entry.key, run_id, "done" if run_id else "pending"])
-    return text.getvalue()

@@ -1,0 +1,302 @@
+"""Whatever MLflow does, no training waits for it, and nothing that a job wrote is lost: when it is back, all is fed."""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cmrbridge.core.checkpoint import write_tensors
+from cmrbridge.core.loop import LoopSettings, fit
+from cmrbridge.runtime.entries import entries_below
+from cmrbridge.runtime.job import standalone
+from cmrbridge.runtime.sync import Feed, beside
+
+STUDY = Path("results/toy")
+JOBS = 6
+LONGEST = 90.0  # seconds that a mirror may take to give up a server; 23 where a machine has nothing else to do
+
+
+def add_job(name: str) -> None:
+    folder = STUDY / name
+    folder.mkdir(parents=True)
+    record = {
+        "job": f"train {name}",
+        "wildcards": {"arm": name, "architecture": "unet2d"},
+        "started": "2026-01-02T03:04:05+00:00",
+        "wall_seconds": 2.5,
+        "params": {"seed": 1},
+        "inputs": {"training.npz": "ab" * 32},
+        "stamp": name,
+    }
+    (folder / "record.json").write_text(json.dumps(record))
+    (folder / "metrics.jsonl").write_text("".join(f'{{"step": {n}, "loss": {1 / n}}}\n' for n in (1, 2, 3)))
+    write_tensors(folder / "model.safetensors", {"w": torch.zeros(2)}, {"architecture": "unet2d"})
+
+
+@pytest.fixture(autouse=True)
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study of its own per test: its name is in the paths of a server that all share."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(JOBS):
+        add_job(f"arm{number}")
+
+
+def update(feed: Feed) -> Exception | None:
+    return feed.update(entries_below(feed.folder)[0])
+
+
+def assert_all_there(uri: str, name: str = STUDY.name) -> None:
+    """Every job once, ended, with all its metrics, data sets and a registered model."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri, uri)
+    experiment = client.get_experiment_by_name("cmrbridge").experiment_id
+    found = client.search_runs([experiment], f"tags.\"cmrbridge.key\" LIKE 'results/{name}/%'")
+    assert Counter(run.info.run_name for run in found) == Counter(f"train arm{n}" for n in range(JOBS))
+    for run in found:
+        assert run.info.status == "FINISHED"
+        assert [m.value for m in client.get_metric_history(run.info.run_id, "loss")] == [1.0, 0.5, 1 / 3]
+        assert [each.dataset.name for each in run.inputs.dataset_inputs] == ["training.npz"]
+        assert len(client.search_model_versions(f"run_id = '{run.info.run_id}'")) == 1
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server."""
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/kept"]
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes that nobody asks
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        until(lambda: answers(f"http://127.0.0.1:{port}/health"), 300)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def until(condition: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Hands on the first ``left`` requests to ``upstream`` and hears no other; of those it heard, the last, and every
+    ``lost``-th, gets no answer. status: what it answers to all."""
+
+    upstream, status, left, lost, heard = "", 0, 0, 1_000_000, 0
+
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        kind = type(self)
+        self.close_connection = True
+        if kind.status:
+            self.send_error(kind.status)
+        elif kind.heard < kind.left:
+            kind.heard += 1
+            self.hand_on(body, kind.heard < kind.left and kind.heard % kind.lost > 0)
+
+    def hand_on(self, body: bytes, answer: bool) -> None:
+        connection = HTTPConnection(self.upstream)
+        connection.request(self.command, self.path, body, {**self.headers, "Host": self.upstream})
+        reply = connection.getresponse()
+        content = reply.read()
+        if answer:
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.getheader("Content-Type") or "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+    def log_message(self, *about: Any) -> None:
+        pass
+
+
+@contextmanager
+def proxy(**about: Any) -> Iterator[tuple[str, Any]]:
+    handler = type("Handler", (Proxy,), about)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}", handler
+        listening.shutdown()
+
+
+@contextmanager
+def hanging() -> Iterator[str]:
+    """A socket that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        yield f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+
+def gives_up(uri: str) -> float:
+    """Seconds until the mirror has given up and says that every job is pending."""
+    import mlflow  # noqa: F401 (which takes seconds by itself)
+
+    feed = Feed(STUDY, uri)
+    begun = time.monotonic()
+    assert update(feed) is not None
+    assert feed.counts["pending"] == JOBS
+    assert feed.runs == {}
+    seconds = time.monotonic() - begun
+    print(f"gave up after {seconds:.1f} s")
+    assert seconds < LONGEST
+    return seconds
+
+
+def test_dead_at_the_start() -> None:
+    gives_up(f"http://127.0.0.1:{free_port()}")
+
+
+def test_hanging() -> None:
+    with hanging() as uri:
+        assert gives_up(uri) >= 10
+
+
+def test_every_answer_is_a_500() -> None:
+    with proxy(status=500) as (uri, _):
+        gives_up(uri)
+
+
+@pytest.mark.parametrize("requests", [4, 9, 23])
+def test_dying_in_the_middle(server: str, requests: int) -> None:
+    """After so many requests; what had arrived is completed, not doubled, when the server is back."""
+    name = f"dying{requests}"
+    STUDY.rename(f"results/{name}")
+    with proxy(upstream=server.removeprefix("http://"), left=requests) as (uri, handler):
+        feed = Feed(Path("results", name), uri)
+        assert update(feed) is not None
+        assert 0 < feed.counts["pending"] <= JOBS
+        handler.left = 10_000
+        assert update(feed) is None
+        assert feed.counts["pending"] == 0
+    assert_all_there(server, name)
+
+
+def test_lost_replies_leave_no_second_run(server: str) -> None:
+    """MLflow's client asks again for a run that was made already, which would be there twice."""
+    from mlflow import MlflowClient
+
+    STUDY.rename("results/lossy")
+    with proxy(upstream=server.removeprefix("http://"), left=100_000, lost=5) as (uri, _):
+        feed = Feed(Path("results/lossy"), uri)
+        assert any(update(feed) is None for _ in range(10))
+    assert update(Feed(Path("results/lossy"), server)) is None
+    client = MlflowClient(server, server)
+    experiment = client.get_experiment_by_name("cmrbridge").experiment_id
+    found = client.search_runs([experiment], "tags.\"cmrbridge.key\" LIKE 'results/lossy/%'")
+    assert Counter((run.info.run_name, run.info.status) for run in found) == Counter(
+        (f"train arm{n}", "FINISHED") for n in range(JOBS)
+    )
+
+
+def test_a_server_gets_everything_and_a_replay_changes_nothing(server: str) -> None:
+    from mlflow.models import get_model_info
+
+    assert update(Feed(STUDY, server)) is None
+    assert_all_there(server)
+    again = Feed(STUDY, server)
+    assert update(again) is None
+    assert again.counts == Counter(there=JOBS)
+    assert_all_there(server)
+    os.environ["MLFLOW_TRACKING_URI"] = server
+    try:
+        assert get_model_info("models:/toy-arm0-unet2d/1").signature.outputs.inputs[0].shape == (-1, 4, -1, -1)
+    finally:
+        del os.environ["MLFLOW_TRACKING_URI"]
+
+
+def test_a_locked_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cmrbridge.runtime.tracking.LOCKED", 1.0)
+    uri = beside(STUDY)
+    with sqlite3.connect("results/mlflow.db", isolation_level=None) as stranger:
+        stranger.execute("BEGIN EXCLUSIVE")
+        assert gives_up(uri) >= 1
+        stranger.rollback()
+    assert update(Feed(STUDY, uri)) is None
+    assert_all_there(f"sqlite:///{Path.cwd()}/results/mlflow.db")
+
+
+def open_with_others(start: Any) -> None:
+    start.wait(300)
+    failure = update(Feed(STUDY, beside(STUDY)))
+    if failure:
+        raise failure
+
+
+@pytest.mark.parametrize("count", [4, pytest.param(24, marks=pytest.mark.long)])
+def test_many_processes_open_a_fresh_database_at_once(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow  # noqa: F401 (before the fork, so that all start at the same instant)
+
+    monkeypatch.setattr("cmrbridge.runtime.tracking.PATIENCE", 1200.0)  # the machine may be busy with other tests
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(count)
+    processes = [context.Process(target=open_with_others, args=(start,)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(600)
+    assert [process.exitcode for process in processes] == [0] * count
+    assert_all_there(f"sqlite:///{Path.cwd()}/results/mlflow.db")
+
+
+def weights(folder: Path) -> torch.Tensor:
+    torch.manual_seed(0)
+    network = torch.nn.Linear(8, 1)
+    settings = LoopSettings(steps=40, learning_rate=0.1, report_every=1)
+    with standalone(folder, {"seed": 1}, [], "train") as run:
+
+        def loss_at(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            return network(torch.randn(4, 8, generator=generator)).square().mean(), {}
+
+        fit(loss_at, network, settings=settings, seed=1, device="cpu", report=run.report, resume=run.resume)
+    return network.weight.detach()
+
+
+def test_a_training_neither_waits_for_a_hanging_mirror_nor_ends_otherwise() -> None:
+    alone = weights(Path("elsewhere"))
+    with hanging() as uri:
+        mirror = threading.Thread(target=update, args=(Feed(STUDY, uri),))
+        mirror.start()
+        beside_it = weights(STUDY / "long")
+        assert mirror.is_alive(), "the training ended first"
+        mirror.join()
+    assert torch.equal(alone, beside_it)
+    lines = [(STUDY / "long/metrics.jsonl").read_text(), Path("elsewhere/metrics.jsonl").read_text()]
+    assert lines[0] == lines[1]
