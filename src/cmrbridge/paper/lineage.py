@@ -29,7 +29,7 @@ def record_beside(path: Path) -> Path | None:
 
 
 def recorded_name(results: Path) -> str:
-    """The study's name when its jobs ran, by what they read in results/STUDY: the folder may have been renamed since."""
+    """The study's name when its jobs ran, by what they read: the folder may have been renamed since."""
     for record in sorted(results.rglob("*record.json")):
         for name in read_record(record).get("inputs") or {}:
             if name.startswith("results/"):
