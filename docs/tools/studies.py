@@ -81,13 +81,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return found
 
 
+def settings_of(name: str) -> ComparisonSettings:
+    """Of the bundle STUDY_PLACE."""
+    told = comparisons_of(*name.split("_", 1))
+    return ComparisonSettings(**{key: value for key, value in told.items() if key != "verdict"})
+
+
 def compare_bundles() -> None:
     """comparisons.csv of every bundle."""
     for folder in bundles():
-        study, place = folder.name.split("_", 1)
-        settings = {name: value for name, value in comparisons_of(study, place).items() if name != "verdict"}
         compare_arms(
-            settings=ComparisonSettings(**settings),
+            settings=settings_of(folder.name),
             cases=folder / "cases.csv.xz",
             comparisons=folder / "comparisons.csv",
         )
@@ -110,20 +114,29 @@ def gather(folder: Path) -> Gathered:
 
 def section(of: Gathered) -> str:
     who, what = CLAIMS[of.study]
-    cases, runs = of.bundle
-    shown = dict.fromkeys(["dice", str(of.compared[of.compared.primary].metric.iloc[0])])
+    cases, runs, _ = of.bundle
+    shown = dict.fromkeys(["dice", *of.compared[of.compared.primary].metric])
     return "\n".join(
         [
             f"## {who}, on {WHERE[of.place]}\n",
             f"{what}\n",
             f"Gathered so far: {setting(runs)} Scores: [data/{of.name}](data/{of.name}/runs.csv).\n",
             *(means_table(summarise(cases), metric) for metric in shown),
-            "Against the baseline in the endpoint's structure and metric (★ the declared one); Holm corrects over all",
-            f"{len(of.compared)} rows of [comparisons.csv](data/{of.name}/comparisons.csv):\n",
-            pipe_table(comparisons_table(endpoint(of.compared)).drop(columns=["Structure", "Metric", "Against"])),
-            pipe_table(pd.DataFrame(verdicts(of))),
+            *against(of, endpoint(of.compared)),
         ]
     )
+
+
+def against(of: Gathered, rows: pd.DataFrame) -> list[str]:
+    """The endpoint's comparisons and verdicts; a sentence while the declared arm has no scores."""
+    if rows.empty:
+        return ["The declared comparison is not gathered yet: no claim to judge.\n"]
+    return [
+        "Against the baseline in the endpoint's structure and metric (★ the declared one); Holm corrects over all",
+        f"{len(of.compared)} rows of [comparisons.csv](data/{of.name}/comparisons.csv):\n",
+        pipe_table(comparisons_table(rows).drop(columns=["Structure", "Metric", "Against"])),
+        pipe_table(pd.DataFrame(verdicts(of))),
+    ]
 
 
 def means_table(summary: pd.DataFrame, metric: str) -> str:
@@ -134,16 +147,16 @@ def means_table(summary: pd.DataFrame, metric: str) -> str:
     wide = cells.pivot(index=["architecture", "arm"], columns="target", values="cell").loc[
         list(order.itertuples(index=False, name=None))
     ]
-    subjects = rows.groupby("target").n.max()
+    subjects = rows.groupby("target").n.agg(lambda n: " to ".join(map(str, sorted({n.min(), n.max()}))))
     wide.columns = pd.Index([f"{target} (n = {subjects[target]})" for target in wide.columns])
     caption = f"{METRIC_NAMES[metric]}, mean ± SD over test subjects, each the mean over its training runs:"
     return f"{caption}\n\n{pipe_table(wide.fillna('–').reset_index())}"
 
 
 def setting(runs: pd.DataFrame) -> str:
-    """How many trainings, of which seeds, where and for how long."""
-    trained = runs[runs.arm == runs.trained_as]
-    seeds = trained.groupby(["architecture", "arm"]).seed.nunique()
+    """How many networks, trained with how many seeds, where and for how long; arms that share one count it once."""
+    trained = runs.drop_duplicates(["source", "trained_as", "architecture", "seed"])
+    seeds = trained.groupby(["source", "architecture", "trained_as"]).seed.nunique()
     number = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     return (
         f"{len(trained)} trainings, {number} an arm and architecture, on {listed(runs.device)} "
@@ -152,7 +165,7 @@ def setting(runs: pd.DataFrame) -> str:
 
 
 def verdicts(of: Gathered) -> list[dict[str, str]]:
-    cases, runs = of.bundle
+    cases, runs, _ = of.bundle
     gains = {
         (run.source, run.architecture, run.arm, run.seed): None if pd.isna(run.late_gain) else run.late_gain
         for run in runs.itertuples()

@@ -56,7 +56,7 @@ CAPTIONS = {
 LEAST_REMEDIES = {"forest": 2, "ranks": 3}  # arms that there must be to compare
 PAGES = {  # a picture per target
     "distributions": "Every metric by arm and structure: one dot per test subject (mean over phases and seeds; n above), quartiles, whiskers of 1.5 interquartile ranges. Distances in mm.",
-    "agreement": "Left: predicted minus reference against the mean of both, one mark per test subject (mean over seeds), with the bias, the 95 % limits of agreement (in brackets) and their 95 % confidence intervals as bands. Right: prediction against reference, Pearson's r and Lin's concordance (CCC). Volumes in mL, ejection fraction in %, n below.",
+    "agreement": "Left: predicted minus reference against the mean of both, one mark per test subject (mean over seeds), with the bias, the 95 % limits of agreement (in brackets) and their 95 % confidence intervals as bands (other subjects, these trainings). Right: prediction against reference, Pearson's r and Lin's concordance (CCC). Volumes in mL, ejection fraction in %, n below.",
     "overlays": "The best, median and worst of all cases by the baseline arm's mean Dice over structures, first seed: image, reference and every arm, with the Dice of the whole case, on the slice of the largest reference area.",
 }
 

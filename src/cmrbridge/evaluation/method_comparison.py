@@ -44,7 +44,8 @@ def agreement(predicted: ArrayLike, reference: ArrayLike, sd: float | None = Non
     """Limits of agreement of (n,) pairs (Bland & Altman 1999, section 2).
 
     sd: of a single difference, where the pairs are means of several and vary less; None takes the pairs' own. A
-    limit's standard error is SD √(1/n + 1.96² / (2 (n − 1))), and its interval takes Student's t of n − 1 degrees.
+    limit's standard error is SD √(1/n + 1.96² / (2 (n − 1))), and its interval takes Student's t of n − 1 degrees. All
+    intervals ask about other subjects and these trainings: where runs vary, those of other trainings are wider.
     """
     ours, theirs = np.asarray(predicted, float), np.asarray(reference, float)
     differences = ours - theirs

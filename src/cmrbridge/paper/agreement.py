@@ -48,17 +48,23 @@ def draw_agreement(
 def _draw_page(page: pd.DataFrame, arms: Sequence[str], colours: Mapping[str, str], png: Path, pdf: Path) -> None:
     rows = [(chamber, quantity) for chamber in CHAMBERS for quantity in QUANTITIES]
     rows = [row for row in rows if ((page.structure == row[0]) & (page.quantity == row[1])).any()]
+    markers = dict(zip(arms, MARKERS))
     with look():
         figure = canvas(PAGE_MM, 8 + ROW_MM * len(rows))
         grid = figure.subplots(len(rows), len(arms) + 1, squeeze=False, sharey=False)
         for line, (chamber, quantity) in zip(grid, rows):
             points = page[(page.structure == chamber) & (page.quantity == quantity)]
-            by_arm = {arm: points[points.arm == arm] for arm in arms}
-            for axes, (arm, one) in zip(line, by_arm.items()):
-                _bland_altman(axes, one, colours[arm], MARKERS[arms.index(arm)], UNITS[quantity])
-                axes.sharey(line[0])
-            line[0].set_ylabel(f"{chamber} {quantity}: predicted –\nreference ({UNITS[quantity][1]})")
-            _scatter(line[-1], by_arm, colours, f"{chamber} {quantity}", UNITS[quantity][0])
+            by_arm = {arm: points[points.arm == arm] for arm in arms if arm in set(points.arm)}
+            for axes, arm in zip(line, arms):
+                if arm not in by_arm:  # it has no volume here, or no ejection fraction of one
+                    axes.set_axis_off()
+            left, *others = drawn = [line[arms.index(arm)] for arm in by_arm]
+            for axes, (arm, one) in zip(drawn, by_arm.items()):
+                _bland_altman(axes, one, colours[arm], markers[arm], UNITS[quantity])
+            for axes in others:
+                axes.sharey(left)
+            left.set_ylabel(f"{chamber} {quantity}: predicted –\nreference ({UNITS[quantity][1]})")
+            _scatter(line[-1], by_arm, colours, markers, f"{chamber} {quantity}", UNITS[quantity][0])
         for axes, arm in zip(grid[0], arms):
             axes.set_title(f"{arm}\n{axes.get_title()}", fontsize=SMALL)
         first = page.iloc[0]
@@ -83,14 +89,21 @@ def _limits(found: pd.Series) -> str:
     return f"{found.bias:+.1f} ({found.lower:+.1f} to {found.upper:+.1f})"
 
 
-def _scatter(axes: Axes, by_arm: Mapping[str, pd.DataFrame], colours: Mapping[str, str], what: str, unit: str) -> None:
+def _scatter(
+    axes: Axes,
+    by_arm: Mapping[str, pd.DataFrame],
+    colours: Mapping[str, str],
+    markers: Mapping[str, str],
+    what: str,
+    unit: str,
+) -> None:
     values = np.concatenate([one[["predicted", "reference"]].to_numpy().ravel() for one in by_arm.values()])
     room = 0.05 * max(float(np.ptp(values)), 1.0)
     ends = (float(values.min()) - room, float(values.max()) + room)
     axes.plot(ends, ends, color=INK, linewidth=0.6)
-    for marker, (arm, one) in zip(MARKERS, by_arm.items()):
+    for arm, one in by_arm.items():
         label = f"{arm}: r {one.pearson.iloc[0]:.2f}, CCC {one.concordance.iloc[0]:.2f}"
-        axes.plot(one.reference, one.predicted, marker, color=colours[arm], markersize=2.6, mew=0, alpha=0.8,
+        axes.plot(one.reference, one.predicted, markers[arm], color=colours[arm], markersize=2.6, mew=0, alpha=0.8,
                   label=label)  # fmt: skip
     axes.set(xlim=ends, ylim=ends)
     axes.set_xlabel(f"{what}, reference ({unit})", fontsize=SMALL)

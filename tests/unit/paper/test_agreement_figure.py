@@ -50,7 +50,27 @@ def test_lines_are_the_tables_and_points_the_subjects(cases: Path, monkeypatch: 
         marks = axes.collections[-1].get_offsets()
         np.testing.assert_allclose(marks[:, 1], OFF[arm])
         np.testing.assert_allclose(marks[:, 0], 100 + 20 * np.arange(4) + np.array(OFF[arm]) / 2)
+    assert kept[0].axes[0].get_ylim() == kept[0].axes[1].get_ylim(), "one scale a row, whose lines none cuts off"
+    assert kept[0].axes[0].get_ylim()[0] < table.lower.min() < table.upper.max() < kept[0].axes[0].get_ylim()[1]
     assert [text.get_text().split(":")[0] for text in kept[0].axes[2].get_legend().get_texts()] == ["real", "classic"]
+
+
+def test_an_arm_without_a_quantity_leaves_its_place_empty(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arm that finds no right ventricle has volumes of 0 and no ejection fraction of it."""
+    kept: list[Figure] = []
+    monkeypatch.setattr(module, "save", lambda figure, png, pdf: kept.append(figure))
+    rows = pd.read_csv(cases)
+    found = rows[rows.arm == "classic"].replace({"ED": "ED-ES", "volume_ml": "ef_percent",
+                                                 "volume_error_ml": "ef_error_points"})  # fmt: skip
+    pd.concat([rows, found]).to_csv(cases, index=False)
+    draw(cases)
+    real, classic, scatter = kept[0].axes[:3]  # the row of the ejection fraction
+    assert not real.axison
+    assert classic.axison
+    assert classic.get_ylabel().startswith("LV EF")
+    assert [text.get_text().split(":")[0] for text in scatter.get_legend().get_texts()] == ["classic"]
+    classics = [axes.lines[1].get_marker() for axes in (scatter, kept[0].axes[5])]
+    assert classics[0] == kept[0].axes[5].lines[2].get_marker() != classics[1], "one mark an arm on the whole page"
 
 
 def test_equal_tables_give_equal_bytes(cases: Path) -> None:
