@@ -29,6 +29,6 @@ def page() -> str:
 
 
 def _row(row: dict[str, str]) -> str:
-    file, _, name = row["test"].rpartition("::")
-    link = f"[{name}](../../{file})"
+    file, _, name = row["test"].rpartition(".py::")
+    link = f"[{name}](../../{file}.py)"
     return f"| {row['fault']} | {row['tried']} | {row['survived']} | {row['lost']} | {row['allowed']} | {link} |\n"

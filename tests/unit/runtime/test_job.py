@@ -28,8 +28,8 @@ class Named(list):
     def items(self) -> Any:
         return self.named.items()
 
-    def get(self, name: str) -> Any:
-        return self.named.get(name)
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.named.get(name, default)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.runtime.slots import gpus
 
 SIZE = 32
-LOOP = {"steps": 5, "learning_rate": 1e-3, "precision": "float32", "checkpoint_every": 1, "report_every": 1}
+LOOP = {"steps": 3, "learning_rate": 1e-3, "precision": "float32", "checkpoint_every": 1, "report_every": 1}
 SEGMENTER = {"architecture": "unet2d", "loop": LOOP, "batch": 4, "augment": {"noise_chance": 0.5, "noise": 0.1}}
 DANN = {**SEGMENTER, "adversarial": {"alone": 0.0, "start": 0.0, "hidden": 8}}
 DIFFUSION = {**LOOP, "average": 0.9, "batch": 4, "channels": [8, 16], "fold": 2}

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +228,9 @@ def test_ctrl_c_ends_the_watch_without_a_word(records: list[Path]) -> None:
     command = [sys.executable, "-m", "cmrbridge", "sync", "--follow", str(STUDY)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job's children are born deaf to it
+    with subprocess.Popen(command, env=environment, preexec_fn=hearing, **pipes) as watch:
         assert watch.stdout is not None
         assert watch.stdout.readline() == "results ü/toy: 2 jobs fed, 0 there already, 0 pending\n"
         watch.send_signal(signal.SIGINT)
