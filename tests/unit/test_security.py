@@ -116,7 +116,8 @@ def test_a_job_writes_down_no_secret(
         monkeypatch.setenv(name, value)
     (tmp_path / "in.txt").write_text("abc")
     asked = {"input": {"data": "in.txt"}, "output": {"record": "record.json", "metrics": "metrics.jsonl"},
-             "params": {"seed": 1}, "wildcards": {"arm": "real"}, "log": {"log": "log.txt"}, "resources": {}}  # fmt: skip
+             "params": {"seed": 1}, "wildcards": {"arm": "real"}, "log": {"log": "log.txt"},
+             "resources": {}}  # fmt: skip
     rule = SimpleNamespace(rule="train", threads=1, **{name: named(items) for name, items in asked.items()})
     try:
         with job(rule) as run:
@@ -139,7 +140,7 @@ def named(items: dict[str, str]) -> Any:
         def items(self) -> Any:
             return items.items()
 
-        def get(self, name: str) -> str | None:
-            return items.get(name)
+        def get(self, name: str, default: Any = None) -> str | None:
+            return items.get(name, default)
 
     return Named(items.values())
