@@ -9,6 +9,8 @@ import yaml
 
 from cmrbridge.plan.dag import planned
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 ARMS = ["real", "classic", "fourier", "gin", "randomised", "winner", "mixstyle", "histogram", "synthetic", "dann"]
 SEEDS = (4, 16, 32)  # 32: about a thousand jobs

@@ -22,6 +22,8 @@ from cmrbridge.runtime.snakelock import workers
 from faults import Tell
 from trainings import Session, Training, write_inputs
 
+pytestmark = pytest.mark.long
+
 STEPS, EVERY = 40, 5
 WRITING = ".checkpoint.partial.safetensors.partial"
 ENDS = (".model.safetensors.partial", ".metrics.jsonl.partial", ".record.json.partial", "record.json")

@@ -28,6 +28,8 @@ from cmrbridge.runtime.entries import entries_below
 from cmrbridge.runtime.job import standalone
 from cmrbridge.runtime.sync import Feed, beside
 
+pytestmark = pytest.mark.long
+
 STUDY = Path("results/toy")
 JOBS = 6
 LONGEST = 90.0  # seconds that a mirror may take to give up a server; 23 where a machine has nothing else to do
