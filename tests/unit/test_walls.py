@@ -148,11 +148,12 @@ def test_plan_is_light(path: Path) -> None:
 
 @pytest.mark.parametrize("path", in_rooms("runtime"), ids=label)
 def test_runtime_knows_no_stage(path: Path) -> None:
-    """`core.checkpoint.Resume`, torch, rich and mlflow are imported inside functions: a light job pays for none."""
+    """What `core` lends it, torch, rich and mlflow are imported inside functions: a light job pays for none."""
     tracking = {"mlflow"} if path in TRACKING else set()
     assert foreign(imports(path)) <= RUNTIME | tracking
     assert foreign(imports(path, top_level=True)) <= {"numpy", "psutil"}
-    known = {"cmrbridge.runtime", "cmrbridge.errors", "cmrbridge.files", "cmrbridge.core.checkpoint"}
+    core = {"cmrbridge.core.checkpoint", "cmrbridge.core.parallel"}
+    known = {"cmrbridge.runtime", "cmrbridge.errors", "cmrbridge.files", *core}
     assert beyond(path, known) <= {"cmrbridge"}
     assert not any(within(name, {"cmrbridge.core"}) for name in imports(path, top_level=True))
 
