@@ -69,12 +69,11 @@ def losses(folder: Path) -> list[list[float]]:
 @pytest.mark.parametrize(
     ("what", "settings", "more"),
     [
-        ("train-segmenter", SEGMENTER, []),
-        ("train-segmenter", DANN, ["--unlabelled", "images.npz"]),
-        ("train-masks", DIFFUSION, []),
-        ("train-synthesis", SPADE, []),
+        pytest.param("train-segmenter", SEGMENTER, [], id="segmenter"),
+        pytest.param("train-segmenter", DANN, ["--unlabelled", "images.npz"], id="dann", marks=pytest.mark.long),
+        pytest.param("train-masks", DIFFUSION, [], id="masks", marks=pytest.mark.long),
+        pytest.param("train-synthesis", SPADE, [], id="synthesis", marks=pytest.mark.long),
     ],
-    ids=["segmenter", "dann", "masks", "synthesis"],
 )
 def test_two_processes_train_what_one_trains(
     packs: Path, tmp_path: Path, what: str, settings: dict[str, Any], more: list[str]
@@ -89,6 +88,7 @@ def test_two_processes_train_what_one_trains(
     np.testing.assert_allclose(two, one, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_they_pause_and_resume_bit_for_bit(packs: Path, tmp_path: Path) -> None:
     assert train(packs, "train-segmenter", SEGMENTER, tmp_path / "whole", "--processes", "2").returncode == 0
     cut = (packs, "train-segmenter", SEGMENTER, tmp_path / "cut", "--processes", "2")
@@ -98,6 +98,7 @@ def test_they_pause_and_resume_bit_for_bit(packs: Path, tmp_path: Path) -> None:
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.long
 def test_one_that_dies_ends_the_training_and_is_named(packs: Path, tmp_path: Path) -> None:
     endless = {**SEGMENTER, "loop": {**LOOP, "steps": 100_000}}
     told = command(packs, "train-segmenter", endless, tmp_path / "out", "--processes", "2")
