@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cmrbridge.errors import InputError
-from cmrbridge.runtime.snakelock import snakemake_above
+from cmrbridge.runtime.snakelock import snakemake_above, works
 
 
 class Stop:
@@ -25,7 +25,7 @@ class Stop:
 
     def __call__(self) -> bool:
         late = self.deadline is not None and time.monotonic() >= self.deadline
-        return self.asked or late or (self._master is not None and not self._master.is_running())
+        return self.asked or late or (self._master is not None and not works(self._master))
 
     def allow_pause(self) -> None:
         """From now on the job asks, at the end of each step, whether it shall stop, and saves its state if so."""

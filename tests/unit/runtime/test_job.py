@@ -94,6 +94,23 @@ def test_a_users_error_is_one_line_and_code_1(rule: SimpleNamespace, capfd: pyte
     assert not (OUT / "record.json").exists()
 
 
+def test_a_terminal_that_is_gone_stops_no_job(rule: SimpleNamespace) -> None:
+    """`snakemake 2>&1 | tee …` and Ctrl-C: tee goes first, and the job still has to say that it pauses."""
+    reader, writer = os.pipe()
+    kept = os.dup(2)
+    os.close(reader)
+    os.dup2(writer, 2)
+    try:
+        with job(rule) as run:
+            run.report(1, 1, loss=0.5)
+    finally:
+        os.dup2(kept, 2)
+        for number in (kept, writer):
+            os.close(number)
+    assert (OUT / "record.json").exists()
+    assert "step 1 of 1 loss 0.5" in Path("logs/train.log").read_text()
+
+
 def test_any_other_error_keeps_its_traceback(rule: SimpleNamespace) -> None:
     with pytest.raises(ZeroDivisionError), job(rule):
         _ = 1 / 0
@@ -237,6 +254,5 @@ def test_a_job_stops_when_its_snakemake_is_gone(tmp_path: Path) -> None:
     script.write_text(ORPHAN)
     snakemake = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     assert snakemake.stdout.readline() == "goes on\n"
-    snakemake.kill()
-    snakemake.wait()
+    snakemake.kill()  # and nobody asks how it ended yet, as where a container's first process never does
     assert snakemake.stdout.readline() == "stops\n"
