@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cmrbridge.errors import InputError
+from cmrbridge.runtime.stop import SIGNALS
 
 RANK, STORE, LEADER = "CMRBRIDGE_RANK", "CMRBRIDGE_STORE", "CMRBRIDGE_LEADER"
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
@@ -59,7 +60,7 @@ def _leader(processes: int, device: str) -> Iterator[None]:
 @contextmanager
 def _member(number: int, processes: int, store: Path, device: str) -> Iterator[None]:
     """Process 0 hears signals and stops all of them between two steps; its death is everybody's."""
-    for one in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+    for one in SIGNALS:
         signal.signal(one, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)

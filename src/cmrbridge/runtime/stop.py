@@ -12,6 +12,8 @@ from typing import Any
 from cmrbridge.errors import InputError
 from cmrbridge.runtime.snakelock import snakemake_above, works
 
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)  # the last: the connection broke
+
 
 class Stop:
     """A polite request to stop, by signal, by the clock, or because the Snakemake that started the job is gone: the
@@ -46,7 +48,8 @@ class Stop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        numbers = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
         before = {number: signal.signal(number, self.handle) for number in numbers}
         try:
             yield

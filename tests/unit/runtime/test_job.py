@@ -195,7 +195,8 @@ def test_the_clock_pauses_a_standalone_run(tmp_path: Path) -> None:
 
 
 CHILD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 from pathlib import Path
 from cmrbridge.core.checkpoint import Paused
 from cmrbridge.runtime.job import standalone
@@ -214,7 +215,7 @@ with standalone(Path(sys.argv[1]), {}, [], "train") as run:
     [
         signal.SIGTERM,
         signal.SIGKILL,
-        *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGUSR1, signal.SIGINT)),
+        *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)),
     ],
 )
 def test_signals(tmp_path: Path, number: signal.Signals) -> None:
