@@ -174,6 +174,7 @@ def _step(
     device: str,
 ) -> dict[str, Any]:
     generator = step_generator(seed, step, device)
+    statistics = [buffer.clone() for buffer in module.buffers()]  # batch norm's, that the forward pass moves
     torch.manual_seed((seed * 1_000_003 + step) % 2**63)
     try:
         with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=settings.precision == "bfloat16"):
@@ -189,6 +190,9 @@ def _step(
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * learning_rate_at(step, settings)
         optimizer.step()
+    else:
+        for buffer, before in zip(module.buffers(), statistics):
+            buffer.copy_(before)
     return {"finite": finite, "loss": loss.detach(), **values}
 
 

@@ -1,16 +1,31 @@
 """What a job says: all of it into its log, and to a human one moving bar or a plain line now and then."""
 
+import io
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 SECONDS = 10.0  # between two plain lines, at least
 SHARE = 0.1  # of the way between two plain lines …
 PATIENCE = 60.0  # … unless so many seconds have gone
+
+
+class _Onlooker(io.FileIO):
+    """Where a human reads, who may leave: a closed terminal, or a pipe without a reader, stops no job."""
+
+    def write(self, content: Any, /) -> int:
+        with suppress(OSError):
+            super().write(content)
+        return memoryview(content).nbytes
+
+
+def _onlooker() -> TextIO:
+    buffered = io.BufferedWriter(_Onlooker(os.dup(2), "w"))
+    return io.TextIOWrapper(buffered, errors="backslashreplace", line_buffering=True)
 
 
 @contextmanager
@@ -24,7 +39,7 @@ def logged(log: Path | None, append: bool) -> Iterator[TextIO]:
     sys.stderr.flush()
     kept = {number: os.dup(number) for number in (1, 2)}
     mode = "a" if append else "w"
-    with log.open(mode, buffering=1, encoding="utf-8") as stream, os.fdopen(os.dup(2), "w", buffering=1) as terminal:
+    with log.open(mode, buffering=1, encoding="utf-8") as stream, _onlooker() as terminal:
         try:
             for number in kept:
                 os.dup2(stream.fileno(), number)
@@ -70,7 +85,8 @@ class Progress:
         if sys.stderr is not self.terminal:  # it is the log
             streams.append(sys.stderr)
         for stream in streams:
-            print(line, file=stream, flush=True)
+            with suppress(OSError):  # nobody looks on any more
+                print(line, file=stream, flush=True)
 
     def _move(self, step: int, total: int | None, text: str) -> None:
         if self.task is None:

@@ -15,7 +15,11 @@ Line = dict[str, Any]
 def read_journal(path: Path) -> list[Line]:
     """All whole lines; a last line that a crash cut short is left out."""
     lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+    try:
+        texts = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    for text in texts:
         try:
             line = json.loads(text)
         except ValueError:

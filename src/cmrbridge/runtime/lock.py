@@ -11,7 +11,9 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -58,17 +60,19 @@ class Holder:
 def hold(path: Path, patience: float = 0.0, job: str = "") -> Iterator[None]:
     """Hold the lock file ``path``; InputError with host and pid of the holder where another process keeps it.
 
-    patience: seconds to wait for it. job: told to whoever asks.
+    patience: seconds to wait for it. job: told to whoever asks. A process that was silent for so long (its
+    machine slept) that another host's took the lock over is asked to end, by SIGTERM, when it wakes.
     """
     descriptor = _take(path, time.monotonic() + patience)
+    me = Holder(socket.gethostname(), os.getpid(), time.time(), job)
     try:
-        me = Holder(socket.gethostname(), os.getpid(), time.time(), job)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, json.dumps(asdict(me)).encode())
-        with _heartbeat(descriptor):
+        with _heartbeat(path, descriptor, me):
             yield
     finally:
-        path.unlink(missing_ok=True)  # before it is released: whoever opened this file meanwhile sees that it is gone
+        if not _lost(path, me):  # gone before it is released: whoever opened it meanwhile sees that
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -81,11 +85,24 @@ def read_holder(path: Path) -> Holder | None:
 
 
 def seconds_silent(path: Path) -> float:
-    """Since the last heartbeat in a lock file, by this host's clock; infinite where the file is gone."""
+    """Since the last heartbeat in a lock file; infinite where the file is gone."""
+    touched = _touched(path)
+    return float("inf") if touched is None else _now_at(path.parent) - touched / 1e9
+
+
+def _now_at(folder: Path) -> float:
+    """By the clock that gives files there their times, a server's perhaps; by this host's where none may be made."""
     try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return float("inf")
+        with tempfile.TemporaryFile(dir=folder) as made:
+            os.utime(made.fileno())
+            return os.fstat(made.fileno()).st_mtime
+    except OSError:
+        return time.time()
+
+
+def _lost(path: Path, me: Holder) -> bool:
+    """Whether another has taken the lock over."""
+    return read_holder(path) not in (me, None)
 
 
 def _take(path: Path, deadline: float) -> int:
@@ -150,11 +167,15 @@ def _still_there(path: Path, descriptor: int) -> bool:
 
 
 @contextmanager
-def _heartbeat(descriptor: int) -> Iterator[None]:
+def _heartbeat(path: Path, descriptor: int, me: Holder) -> Iterator[None]:
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(HEARTBEAT):
+            if _lost(path, me):
+                logging.getLogger(__name__).error("%s: taken over by %s; this process ends", path, read_holder(path))
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             with suppress(OSError):  # a full or hanging disk may cost a beat, never the job
                 os.utime(descriptor)
 

@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cmrbridge.errors import InputError
+from cmrbridge.runtime.stop import SIGNALS
 
-RANK, STORE = "CMRBRIDGE_RANK", "CMRBRIDGE_STORE"
+RANK, STORE, LEADER = "CMRBRIDGE_RANK", "CMRBRIDGE_STORE", "CMRBRIDGE_LEADER"
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
-GRACE = 30.0  # seconds between the job's end and that of a process that hangs
+GRACE = 30.0  # seconds between the job's end and that of processes that hang
+LOOK = 0.1  # seconds between two looks for processes that start
 
 
 def rank() -> int:
@@ -45,6 +48,7 @@ def _leader(processes: int, device: str) -> Iterator[None]:
         store = Path(folder) / "store"
         others = [_copy(number, store) for number in range(1, processes)]
         try:
+            _await(others, store)
             with _joined(0, processes, store, device):
                 yield
         except RuntimeError as error:
@@ -56,10 +60,13 @@ def _leader(processes: int, device: str) -> Iterator[None]:
 @contextmanager
 def _member(number: int, processes: int, store: Path, device: str) -> Iterator[None]:
     """Process 0 hears signals and stops all of them between two steps; its death is everybody's."""
-    for one in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+    for one in SIGNALS:
         signal.signal(one, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != int(os.environ[LEADER]):
+        raise SystemExit("process 0 was gone before this one could join it")
+    _ready(store, number).touch()
     from cmrbridge.core.parallel import Helped
 
     with contextlib.suppress(Helped), _joined(number, processes, store, device):
@@ -90,8 +97,21 @@ def _enough_gpus(processes: int) -> None:
 
 
 def _copy(number: int, store: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, RANK: str(number), STORE: str(store)}
+    environment = {**os.environ, RANK: str(number), STORE: str(store), LEADER: str(os.getpid())}
     return subprocess.Popen([sys.executable, *sys.orig_argv[1:]], env=environment, stdin=subprocess.DEVNULL)
+
+
+def _ready(store: Path, number: int) -> Path:
+    """The file by which a further process says that it is about to join."""
+    return store.with_name(f"ready-{number}")
+
+
+def _await(others: list[subprocess.Popen[bytes]], store: Path) -> None:
+    """Until all are about to join: torch would wait for hours for one that has died, deaf to every signal."""
+    while not all(_ready(store, number).exists() for number in range(1, len(others) + 1)):
+        if any(other.poll() is not None for other in others):
+            raise RuntimeError("a further process of this job ended before it joined")
+        time.sleep(LOOK)
 
 
 def _told(error: RuntimeError, others: list[subprocess.Popen[bytes]]) -> RuntimeError:
@@ -105,9 +125,10 @@ def _told(error: RuntimeError, others: list[subprocess.Popen[bytes]]) -> Runtime
 
 
 def _end(others: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + GRACE
     for other in others:
         try:
-            other.wait(GRACE)
+            other.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             other.kill()
             other.wait()

@@ -55,6 +55,16 @@ def snakemake_above() -> Any:
     return None
 
 
+def works(process: Any) -> bool:
+    """Whether psutil's ``process`` is there, and no zombie: ended, but its parent has not asked how."""
+    import psutil
+
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _is_snakemake(words: list[str]) -> bool:
     return any(Path(word).name == "snakemake" for word in words)
 

@@ -66,8 +66,16 @@ def ago(moment: float) -> str:
 def _left(results: Path) -> Iterator[tuple[Path, str]]:
     """(folder, prefix of the hidden files' names) of every job; see `runtime.task.Task.beside`."""
     for folder, _, names in os.walk(results):
-        prefixes = {name.removesuffix(kind) for name in names for kind in (JOURNAL, LOCK) if name.endswith(f".{kind}")}
+        prefixes = {name.removesuffix(JOURNAL) for name in names if name.endswith(f".{JOURNAL}")}
+        locks = (name for name in names if name.endswith(f".{LOCK}"))
+        prefixes |= {name.removesuffix(LOCK) for name in locks if _of_a_job(Path(folder, name))}
         yield from ((Path(folder), prefix) for prefix in prefixes if prefix.startswith("."))
+
+
+def _of_a_job(lock: Path) -> bool:
+    """Whether a lock is not that of MLflow's database, whose holder names no job."""
+    holder = read_holder(lock)
+    return holder is None or bool(holder.job)
 
 
 def _told(folder: Path, prefix: str) -> Unfinished:
@@ -88,19 +96,20 @@ def _progress(folder: Path, prefix: str, lines: list[dict]) -> tuple[int | None,
     total = next((line["total"] for line in reversed(lines) if "step" in line), None)
     newest = folder / f"{prefix.removeprefix('.')}{CHECKPOINT}"
     for path in (newest, newest.with_name(f"{newest.name}.previous")):
-        step = _step_in(path)
-        if step is not None:
-            return step, total, path.stat().st_mtime
+        state = _state_in(path)
+        if state is not None:
+            return state[0], total, state[1]
     return None, total, None
 
 
-def _step_in(path: Path) -> int | None:
-    """The step in a resume state's header, of which nothing else is read; None where it is absent or damaged."""
+def _state_in(path: Path) -> tuple[int, float] | None:
+    """(step, time) of a resume state, of which the header alone is read; None where it is absent or damaged."""
     try:
         with path.open("rb") as stream:
+            saved = os.fstat(stream.fileno()).st_mtime  # of this file: by its name there is another, or none, soon
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length)) if length < LARGEST_HEADER else {}
-        return int(json.loads(header["__metadata__"]["about"])["step"])
+        return int(json.loads(header["__metadata__"]["about"])["step"]), saved
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

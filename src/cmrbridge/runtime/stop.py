@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from cmrbridge.errors import InputError
-from cmrbridge.runtime.snakelock import snakemake_above
+from cmrbridge.runtime.snakelock import snakemake_above, works
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)  # the last: the connection broke
 
 
 class Stop:
@@ -25,7 +27,7 @@ class Stop:
 
     def __call__(self) -> bool:
         late = self.deadline is not None and time.monotonic() >= self.deadline
-        return self.asked or late or (self._master is not None and not self._master.is_running())
+        return self.asked or late or (self._master is not None and not works(self._master))
 
     def allow_pause(self) -> None:
         """From now on the job asks, at the end of each step, whether it shall stop, and saves its state if so."""
@@ -46,7 +48,8 @@ class Stop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        numbers = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
         before = {number: signal.signal(number, self.handle) for number in numbers}
         try:
             yield

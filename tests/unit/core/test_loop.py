@@ -73,11 +73,12 @@ def test_a_damaged_state_costs_only_the_steps_since_the_one_before(tmp_path: Pat
 
 
 def test_a_step_that_is_not_finite_changes_nothing(faults: Tell) -> None:
-    module, reported = nn.Linear(2, 1), []
+    """Nor do batch norm's statistics: one NaN in them would blind the network for good, outside of training alone."""
+    module, reported = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1)), []
     before = {name: value.clone() for name, value in module.state_dict().items()}
 
     def loss_at(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        return module(torch.full((1, 2), float("nan"))).sum(), {}
+        return module(torch.full((2, 2), float("nan"))).sum(), {}
 
     def report(step: int, total: int | None = None, **values: float) -> None:
         reported.append(step)

@@ -94,6 +94,23 @@ def test_a_users_error_is_one_line_and_code_1(rule: SimpleNamespace, capfd: pyte
     assert not (OUT / "record.json").exists()
 
 
+def test_a_terminal_that_is_gone_stops_no_job(rule: SimpleNamespace) -> None:
+    """`snakemake 2>&1 | tee …` and Ctrl-C: tee goes first, and the job still has to say that it pauses."""
+    reader, writer = os.pipe()
+    kept = os.dup(2)
+    os.close(reader)
+    os.dup2(writer, 2)
+    try:
+        with job(rule) as run:
+            run.report(1, 1, loss=0.5)
+    finally:
+        os.dup2(kept, 2)
+        for number in (kept, writer):
+            os.close(number)
+    assert (OUT / "record.json").exists()
+    assert "step 1 of 1 loss 0.5" in Path("logs/train.log").read_text()
+
+
 def test_any_other_error_keeps_its_traceback(rule: SimpleNamespace) -> None:
     with pytest.raises(ZeroDivisionError), job(rule):
         _ = 1 / 0
@@ -178,7 +195,8 @@ def test_the_clock_pauses_a_standalone_run(tmp_path: Path) -> None:
 
 
 CHILD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 from pathlib import Path
 from cmrbridge.core.checkpoint import Paused
 from cmrbridge.runtime.job import standalone
@@ -197,7 +215,7 @@ with standalone(Path(sys.argv[1]), {}, [], "train") as run:
     [
         signal.SIGTERM,
         signal.SIGKILL,
-        *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGUSR1, signal.SIGINT)),
+        *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)),
     ],
 )
 def test_signals(tmp_path: Path, number: signal.Signals) -> None:
@@ -237,6 +255,5 @@ def test_a_job_stops_when_its_snakemake_is_gone(tmp_path: Path) -> None:
     script.write_text(ORPHAN)
     snakemake = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     assert snakemake.stdout.readline() == "goes on\n"
-    snakemake.kill()
-    snakemake.wait()
+    snakemake.kill()  # and nobody asks how it ended yet, as where a container's first process never does
     assert snakemake.stdout.readline() == "stops\n"

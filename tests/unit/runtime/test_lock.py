@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 from cmrbridge.errors import InputError
 from cmrbridge.runtime import lock
-from cmrbridge.runtime.lock import Holder, hold, read_holder
+from cmrbridge.runtime.lock import Holder, hold, read_holder, seconds_silent
 
 HOLD = """
 import pathlib, sys, time
@@ -107,6 +108,33 @@ def test_a_file_system_without_locks_has_the_names(path: Path, no_flock: None) -
         other.kill()
     with hold(path):
         assert read_holder(path).pid == os.getpid()
+
+
+def test_who_slept_while_it_was_taken_over_ends_and_leaves_it(path: Path) -> None:
+    """Two would work in the folder; and the first to end would open it to a third, under the other's hands."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    try:
+        with hold(path):
+            left_by(path, "elsewhere", 7)
+            end = time.monotonic() + 30
+            while not asked and time.monotonic() < end:
+                time.sleep(0.02)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert asked == [signal.SIGTERM]
+    assert read_holder(path).host == "elsewhere"
+
+
+def test_silence_is_told_by_the_clock_of_the_files(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login node whose clock is ahead of the file server's takes every job of the cluster for killed otherwise."""
+    left_by(path, "elsewhere", 7)
+    now = time.time()
+    monkeypatch.setattr(lock.time, "time", lambda: now + 1000)
+    assert abs(seconds_silent(path)) < 100
+    os.utime(path, (now - 500,) * 2)
+    assert 400 < seconds_silent(path) < 900
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_a_later_process_of_the_same_number_is_another() -> None:

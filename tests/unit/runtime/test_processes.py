@@ -15,6 +15,7 @@ import pytest
 from cmrbridge.core.geometry import Grid
 from cmrbridge.core.pack import Case, Pack, write_pack
 from cmrbridge.errors import InputError
+from cmrbridge.runtime import ranks
 from cmrbridge.runtime.slots import gpus
 
 SIZE = 32
@@ -111,6 +112,46 @@ def test_one_that_dies_ends_the_training_and_is_named(packs: Path, tmp_path: Pat
         _, said = leader.communicate(timeout=120)
     assert leader.returncode != 0
     assert "process 1 with exit code -9 ended before its job was done" in said
+
+
+START = """
+import os, signal, time
+from cmrbridge.runtime.ranks import company
+if os.environ.get("CMRBRIDGE_RANK"):
+    {other}
+else:
+    {leader}
+with company(2, "cpu"):
+    print("began")
+"""
+DIE = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def test_one_that_dies_before_it_joins_is_not_waited_for(tmp_path: Path) -> None:
+    """Killed for its memory while it imports, say: torch waits for it for as long as a step may take, six hours."""
+    (tmp_path / "start.py").write_text(START.format(other=DIE, leader="pass"))
+    done = subprocess.run([sys.executable, tmp_path / "start.py"], capture_output=True, text=True, timeout=60)
+    assert "process 1 with exit code -9 ended before its job was done" in done.stderr
+
+
+def test_one_that_starts_after_its_jobs_end_ends_too(tmp_path: Path) -> None:
+    """It would hold memory, and a GPU that the next job is given, for as long as a step may take."""
+    other = "time.sleep(3)"
+    leader = "import threading; threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()"
+    (tmp_path / "start.py").write_text(START.format(other=other, leader=leader))
+    with subprocess.Popen([sys.executable, tmp_path / "start.py"], stdout=subprocess.PIPE, text=True) as job:
+        assert job.communicate(timeout=60) == ("", None)  # the pipe is closed when both have ended
+    assert job.returncode == -signal.SIGKILL
+
+
+def test_all_that_hang_share_one_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm leaves a job seconds, whatever the number of its processes."""
+    monkeypatch.setattr(ranks, "GRACE", 1.0)
+    hanging = [subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) for _ in range(4)]
+    before = time.monotonic()
+    ranks._end(hanging)
+    assert time.monotonic() - before < 3
+    assert [process.returncode for process in hanging] == [-signal.SIGKILL] * 4
 
 
 def test_a_batch_that_can_not_be_shared_is_refused(packs: Path, tmp_path: Path) -> None:

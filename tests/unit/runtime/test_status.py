@@ -90,6 +90,28 @@ def test_a_damaged_state_is_told_as_the_one_before_or_none(results: Path) -> Non
     assert unfinished(results)[0].step == 10
 
 
+def test_a_state_that_goes_while_it_is_read_is_no_error(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs end while the folder of thousands is read."""
+    ends(results / "a", Paused("as asked"), step=10)
+    state, loads = results / "a" / "checkpoint.partial.safetensors", json.loads
+
+    def while_it_goes(text: str | bytes) -> object:
+        if "__metadata__" in str(text):
+            state.unlink()
+        return loads(text)
+
+    monkeypatch.setattr("cmrbridge.runtime.status.json.loads", while_it_goes)
+    assert [(job.state, job.step) for job in unfinished(results)] == [("paused", 10)]
+    assert not state.exists()
+
+
+def test_the_lock_of_mlflows_database_is_no_job(results: Path, locked: list[Path]) -> None:
+    """`make watch` on another host must not keep `make unlock` from its work."""
+    with hold(results / ".mlflow.db.lock"):
+        assert unfinished(results) == []
+        assert unlock(Path.cwd(), results).startswith("unlocked")
+
+
 @pytest.fixture
 def locked(results: Path) -> list[Path]:
     """Snakemake's locks in the working directory, as it leaves them."""
