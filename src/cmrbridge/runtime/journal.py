@@ -14,8 +14,12 @@ Line = dict[str, Any]
 
 def read_journal(path: Path) -> list[Line]:
     """All whole lines; a last line that a crash cut short is left out."""
+    try:
+        texts = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:  # it goes when its job ends
+        return []
     lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+    for text in texts:
         try:
             line = json.loads(text)
         except ValueError:
