@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from cmrbridge.errors import InputError
-from cmrbridge.paper.crate_graph import CONFIG, METADATA, SPECIFICATION, WORKFLOW, graph
+from cmrbridge.paper.crate_graph import CONFIG, CONTEXT, METADATA, WORKFLOW, graph
 from cmrbridge.paper.records import read_record
 
 SOURCES = (WORKFLOW, "config.yaml", "CITATION.cff", "LICENSE", "workflow/**/*")
@@ -45,7 +45,7 @@ def write_crate(results: Path, folder: Path, home: Path, *, images: bool = False
         shutil.copyfile(path, folder / name)
     (folder / CONFIG).write_text(config, encoding="utf-8")
     entities = graph(results, folder, [*copied, CONFIG], jobs, citation)
-    text = json.dumps({"@context": f"{SPECIFICATION}/context", "@graph": entities}, indent=1, ensure_ascii=False)
+    text = json.dumps({"@context": CONTEXT, "@graph": entities}, indent=1, ensure_ascii=False)
     (folder / METADATA).write_text(text + "\n", encoding="utf-8")
     return len(copied) + 1
 

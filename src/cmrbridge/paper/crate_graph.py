@@ -12,6 +12,10 @@ from cmrbridge.paper.records import Record
 
 METADATA, CONFIG, WORKFLOW = "ro-crate-metadata.json", "study.yaml", "Snakefile"
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
+CONTEXT = [  # RO-Crate 1.1 has no word for a digest, and what no context defines is lost to whoever reads JSON-LD
+    f"{SPECIFICATION}/context",
+    {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},
+]
 PROFILES = {
     "Process Run Crate": "https://w3id.org/ro/wfrun/process/0.5",
     "Workflow Run Crate": "https://w3id.org/ro/wfrun/workflow/0.5",

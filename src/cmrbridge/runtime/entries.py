@@ -75,7 +75,7 @@ def entries_of(records: Sequence[Path], folder: Path) -> list[Entry]:
 
 
 def entries_below(folder: Path) -> tuple[list[Entry], list[str]]:
-    """All jobs of the study in ``folder``: (entries, a line about each record that cannot be read)."""
+    """All jobs of the study in ``folder``: (entries, a line about each record or journal that cannot be read)."""
     entries: dict[tuple[str, str], Entry] = {}
     complaints = []
     journals = []
@@ -89,7 +89,11 @@ def entries_below(folder: Path) -> tuple[list[Entry], list[str]]:
         except InputError as error:  # one odd job must not keep the others out
             complaints.append(str(error))
     for path in journals:
-        going = _unfinished(path, folder)
+        try:
+            going = _unfinished(path, folder)
+        except (OSError, KeyError, TypeError) as error:
+            complaints.append(f"{path}: not a readable journal of cmrbridge ({error!r})")
+            continue
         if going:
             entries.setdefault(going.name, going)
     return list(entries.values()), complaints

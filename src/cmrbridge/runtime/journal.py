@@ -14,11 +14,11 @@ Line = dict[str, Any]
 
 def read_journal(path: Path) -> list[Line]:
     """All whole lines; a last line that a crash cut short is left out."""
-    lines = []
     try:
         texts = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    except FileNotFoundError:  # it goes when its job ends
         return []
+    lines = []
     for text in texts:
         try:
             line = json.loads(text)

@@ -44,15 +44,23 @@ def register(client: "MlflowClient", run_id: str, study: str, entry: Entry) -> N
     if entry.model is None or not {"arm", "architecture"} <= wildcards.keys():
         return
     name = re.sub(r"[/:]", "_", f"{study}-{wildcards['arm']}-{wildcards['architecture']}")
-    if client.search_model_versions(f"run_id = '{run_id}'"):
-        return
+    of_run = f"run_id = '{run_id}'"
+    if not client.search_model_versions(of_run):
+        _add_version(client, run_id, name, entry)
+    versions = sorted(int(each.version) for each in client.search_model_versions(of_run))
+    for double in versions[1:]:  # a reply got lost, and MLflow's client asked again
+        client.delete_model_version(name, str(double))
+
+
+def _add_version(client: "MlflowClient", run_id: str, name: str, entry: Entry) -> None:
+    assert entry.model
     with tempfile.TemporaryDirectory() as scratch:
         _describe(Path(scratch), run_id, read_about(entry.model))
         client.log_artifacts(run_id, scratch, FOLDER)
     client.log_artifact(run_id, str(entry.model), FOLDER)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    tags = {**wildcards, "stamp": entry.about["stamp"]}
+    tags = {**entry.about["wildcards"], "stamp": entry.about["stamp"]}
     client.create_model_version(name, f"runs:/{run_id}/{FOLDER}", run_id, tags=tags, await_creation_for=0)
 
 

@@ -16,7 +16,7 @@ from cmrbridge.files import write_atomically
 from cmrbridge.runtime.entries import Entry, entries_below, entries_of
 from cmrbridge.runtime.tracking import ARTIFACTS, Store, alone
 
-FAILURES = 3  # jobs that could not be told before the server is given up
+FAILURES = 20  # jobs that could not be told before a server is given up that still answers
 LONGEST_REASON = 300  # characters
 Name = tuple[str, str]
 ALWAYS = ("fed", "there", "pending")  # counts that are told even where they are 0
@@ -66,12 +66,12 @@ class Feed:
 
     def _tell(self, store: Store, news: Sequence[Entry], report: Report | None) -> Exception | None:
         failures: list[Exception] = []
-        for number, entry in enumerate(news, start=1):
+        for number, entry in enumerate(sorted(news, key=lambda one: _tried(one, store)), start=1):
             try:
                 self._tell_one(store, entry)
             except Exception as error:  # one odd job must not keep the others out
                 failures.append(error)
-                if len(failures) >= FAILURES:
+                if len(failures) >= FAILURES or not store.answers():
                     break
             if report:
                 report(number, len(news))
@@ -151,7 +151,7 @@ def beside(folder: Path) -> str:
 def one_line(error: Exception) -> str:
     """An error without the password that an address may hold."""
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    return re.sub(r"//[^/@\s]+@", "//", reason)[:LONGEST_REASON]
+    return re.sub(r"//[^/\s]+@", "//", reason)[:LONGEST_REASON]
 
 
 def _pass(feed: Feed) -> list[str]:
@@ -159,6 +159,12 @@ def _pass(feed: Feed) -> list[str]:
     entries, complaints = entries_below(feed.folder)
     failure = feed.update(entries)
     return [*complaints, *([f"{feed.folder}: MLflow: {one_line(failure)}"] if failure else [])]
+
+
+def _tried(entry: Entry, store: Store) -> bool:
+    """Whether the job was told before, but not to its end: it has its turn after those that MLflow never heard of."""
+    known = store.known.get(entry.name)
+    return entry.status == "done" and known is not None and known.status != "FINISHED"
 
 
 def _summary(feed: Feed) -> str:

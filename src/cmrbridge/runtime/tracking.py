@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ BEFORE_IMPORT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # a line per run, with the password that an address may hold
 }
 PATIENCE = 300.0  # seconds to wait for another writer of ours
 LOCKED = 10.0  # seconds to wait for a stranger's lock on the database: MLflow itself would wait for most of an hour
@@ -54,6 +56,7 @@ def alone(uri: str, folder: Path) -> Iterator[None]:
         raise InputError(
             "MLFLOW_TRACKING_URI: set it to sqlite:///FILE or to the http(s) address of a server, or leave it out"
         )
+    _load(uri)
     path = _database_file(uri) or folder.parent / "mlflow"
     path.parent.mkdir(parents=True, exist_ok=True)
     with hold(path.with_name(f".{path.name}.lock"), PATIENCE):
@@ -62,6 +65,17 @@ def alone(uri: str, folder: Path) -> Iterator[None]:
                 database.execute("BEGIN IMMEDIATE")
                 database.rollback()
         yield
+
+
+def _load(uri: str) -> None:
+    """Import MLflow, which takes seconds: not while others wait for the lock."""
+    for name, value in BEFORE_IMPORT.items():
+        os.environ.setdefault(name, value)
+    modules = ["mlflow"]
+    if _database_file(uri):
+        modules += ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"]
+    for module in modules:
+        import_module(module)
 
 
 def _database_file(uri: str) -> Path | None:
@@ -91,6 +105,14 @@ class Store:
             else:
                 self.known[name] = Known(run.info.run_id, run.info.status, run.info.start_time)
 
+    def answers(self) -> bool:
+        """Whether MLflow is still there: then what went wrong is the affair of one job."""
+        try:
+            self.client.get_experiment(self.experiment)
+        except Exception:
+            return False
+        return True
+
     def place(self, entry: Entry) -> Known:
         """The entry's run, made where there is none."""
         if entry.name not in self.known:
@@ -112,12 +134,19 @@ class Store:
         self._end(run, entry)
 
     def _study_run(self) -> str:
-        found = self._search(f"tags.\"cmrbridge.key\" = '{self.study}'")
-        if found:
-            return str(min(found, key=lambda run: (run.info.start_time, run.info.run_id)).info.run_id)
-        run = self._create(self.study, {"cmrbridge.key": self.study, "cmrbridge.stamp": ""}, None)
-        self.client.set_terminated(run.run_id, "FINISHED")
-        return run.run_id
+        """The run above those of the jobs. It is looked for after it is made, too: a reply that got lost makes two, and
+        every later look has to choose the same."""
+        condition = f"tags.\"cmrbridge.key\" = '{self.study}'"
+        found = self._search(condition)
+        if not found:
+            self._create(self.study, {"cmrbridge.key": self.study, "cmrbridge.stamp": ""}, None)
+            found = self._search(condition)
+        first, *others = sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+        for run in others:
+            self.client.delete_run(run.info.run_id)
+        if first.info.status != "FINISHED":
+            self.client.set_terminated(first.info.run_id, "FINISHED")
+        return str(first.info.run_id)
 
     def _search(self, condition: str) -> list[Any]:
         runs: list[Any] = []
@@ -185,8 +214,6 @@ class Store:
 
 
 def _client(uri: str) -> "MlflowClient":
-    for name, value in BEFORE_IMPORT.items():
-        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     path = _database_file(uri)

@@ -16,6 +16,11 @@ from cmrbridge.paper.crate import write_crate
 from recorded import finished, write_record
 
 ROOT = Path(__file__).parents[3]
+TERMS = (  # of https://w3id.org/ro/crate/1.1/context, as far as crates of ours need them
+    """about actionStatus author conformsTo contentSize datePublished description encodingFormat endTime hasPart
+    instrument license mainEntity mentions name object programmingLanguage result softwareRequirements softwareVersion
+    startTime version"""
+)
 Entities = dict[str, dict[str, Any]]
 
 
@@ -54,6 +59,12 @@ def test_whatever_is_named_is_there_and_every_digest_is_right(results: Path, tmp
     }
     assert on_disk - {"ro-crate-metadata.json"} == {unquote(one["@id"]) for one in files}
     assert {one["@id"] for one in entities["./"]["hasPart"]} == {one["@id"] for one in files}
+
+
+def test_every_word_is_defined_by_the_context(results: Path, tmp_path: Path) -> None:
+    entities = crate(results, tmp_path / "crate")
+    _, own = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@context"]
+    assert {key for one in entities.values() for key in one} <= {*TERMS.split(), *own, "@id", "@type"}
 
 
 def test_the_root_names_licence_authors_and_the_workflow(results: Path, tmp_path: Path) -> None:

@@ -158,6 +158,30 @@ def test_sync_counts_and_a_damaged_record_keeps_no_other_out(
     assert "1 jobs fed, 2 there already" in capsys.readouterr().out
 
 
+def test_odd_jobs_keep_no_other_out(records: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many they are: who was told in part has its turn last."""
+    monkeypatch.setattr("cmrbridge.runtime.sync.FAILURES", 2)
+    for name in ("a", "b", "c"):
+        add_job(STUDY / name).with_name("metrics.jsonl").write_text('{"loss": 1.0}\n')
+    for _ in range(3):
+        with pytest.raises(InputError, match="KeyError: 'step'"):
+            sync([STUDY], None)
+    ended = {run.info.run_name for run in job_runs() if run.info.status == "FINISHED"}
+    assert ended == {"train arm=real", "train arm=dann"}
+
+
+def test_a_journal_that_cannot_be_read_keeps_no_job_out(records: list[Path]) -> None:
+    from cmrbridge.runtime.entries import entries_below
+
+    Path(STUDY, ".ill.journal.jsonl").symlink_to("/proc/self/mem")  # whoever reads it gets an I/O error
+    Path(STUDY, ".odd.journal.jsonl").write_text('{"event": "start", "record": "record.json"}\n')
+    entries, complaints = entries_below(STUDY)
+    assert len(entries) == 2
+    assert [line.partition(":")[0] for line in complaints] == [
+        f"{STUDY}/.{name}.journal.jsonl" for name in ("ill", "odd")
+    ]
+
+
 def train(how: str, first: int) -> None:
     """Two steps from ``first`` on and a resume state, then what ``how`` says; or the last step and the end."""
     with standalone(STUDY / "long", {"seed": 1}, [], "train arm=long") as run:
