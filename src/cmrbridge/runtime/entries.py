@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from cmrbridge.errors import InputError
-from cmrbridge.runtime.journal import Line, metrics_of, read_journal
+from cmrbridge.runtime.journal import Line, loads_of, metrics_of, read_journal
 
 RECORD, JOURNAL = "record.json", "journal.jsonl"
 LARGEST_ARTIFACT = 2_000_000  # bytes
@@ -43,11 +43,11 @@ class Entry:
         return self.status, self.about.get("time", 0.0), self.lines
 
     def metrics(self, since: int = 0) -> list[Line]:
-        """All of them, or those of the journal's lines from number ``since`` on. Only a journal has system/…"""
+        """All of them, or those of the journal's lines from number ``since`` on; the machine's as system/…"""
         if self.status != "done":
             lines = read_journal(self.path)[since:]
-            return metrics_of(lines) + [_load(line) for line in lines if line.get("event") == "load"]
-        return read_journal(self.path.with_name(f"{self._prefix}metrics.jsonl"))
+            return metrics_of(lines) + _system(loads_of(lines))
+        return read_journal(self.path.with_name(f"{self._prefix}metrics.jsonl")) + _system(self.about.get("load", []))
 
     @property
     def artifacts(self) -> list[Path]:
@@ -138,9 +138,8 @@ def _unfinished(journal: Path, folder: Path) -> Entry | None:
     return Entry(_key(journal.with_name(starts[-1]["record"]), folder), journal, about, status, len(lines))
 
 
-def _load(line: Line) -> Line:
-    about = {name: value for name, value in line.items() if name not in ("event", "time", "at")}
-    return {"step": line["at"], **{f"system/{name}": value for name, value in about.items()}}
+def _system(loads: list[Line]) -> list[Line]:
+    return [{name if name == "step" else f"system/{name}": load[name] for name in load} for load in loads]
 
 
 def _alive(journal: Path) -> bool:

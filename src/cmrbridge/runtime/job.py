@@ -17,12 +17,14 @@ from cmrbridge.files import write_atomically
 from cmrbridge.runtime import machine
 from cmrbridge.runtime.console import Progress, logged
 from cmrbridge.runtime.digests import input_digests, plain, stamp_of
-from cmrbridge.runtime.journal import Journal
+from cmrbridge.runtime.journal import Journal, loads_of
 from cmrbridge.runtime.lock import hold
 from cmrbridge.runtime.ranks import company, rank
 from cmrbridge.runtime.slots import gpus
 from cmrbridge.runtime.stop import Stop, explanation, status_of
 from cmrbridge.runtime.task import Task, task_of
+
+LOADS = 200  # points of the curves of processor and memory in a record
 
 if TYPE_CHECKING:
     from cmrbridge.core.checkpoint import Resume
@@ -145,6 +147,7 @@ class Run:
             "wall_seconds": round(seconds, 2),
             "sessions": self._journal.sessions,
             **machine.peak_memory(),
+            "load": loads_of(self._journal.lines, LOADS),
             "device": device,
             "device_name": machine.device_name(device),
             "precision": self._precision,

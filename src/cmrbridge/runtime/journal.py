@@ -44,6 +44,16 @@ def metrics_of(lines: list[Line]) -> list[Line]:
     return metrics
 
 
+def loads_of(lines: list[Line], at_most: int | None = None) -> list[Line]:
+    """What the job took of the machine: {"step", "cpu_percent", …}; of too many, evenly spaced ones and the last."""
+    loads = [line for line in lines if line.get("event") == "load"]
+    every = 1 if at_most is None else max(1, -(-len(loads) // at_most))
+    return [
+        {"step": load["at"], **{name: load[name] for name in load if name not in ("event", "time", "at")}}
+        for load in loads[::-1][::every][::-1]
+    ]
+
+
 @dataclass
 class Journal:
     """Lines of metrics {"step", "total", values…} and of events {"event": "start" | "failed" | …, …}.

@@ -240,6 +240,17 @@ def test_curves_grow_while_a_job_runs(records: list[Path], monkeypatch: pytest.M
     assert feed.counts == Counter()
 
 
+def test_a_job_that_nobody_watched_has_its_curves_of_the_machine(
+    records: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmrbridge.runtime.machine.BETWEEN_SAMPLES", 0.0)
+    train("done", 1)
+    sync([STUDY], None)
+    (run,) = [run for run in job_runs() if run.info.run_name == "train arm=long"]
+    curve = client().get_metric_history(run.info.run_id, "system/cpu_percent")
+    assert [point.step for point in curve] == [1, 2, 3, 4]
+
+
 def test_jobs_without_a_record_are_left_out(records: list[Path]) -> None:
     from cmrbridge.runtime.entries import entries_below
 
