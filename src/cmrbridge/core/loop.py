@@ -17,7 +17,7 @@ from cmrbridge.core.checkpoint import (
     training_state,
     write_resume,
 )
-from cmrbridge.core.parallel import Helped, agreed, average_gradients, rank
+from cmrbridge.core.parallel import Helped, agreed, average_gradients, ensure_same, rank
 from cmrbridge.errors import InputError
 
 PATIENCE = 20  # non-finite losses in a row before a run is given up
@@ -119,6 +119,7 @@ def fit(
     average = Average(module, settings.average) if settings.average else None
     extra = average.values if average else {}
     start = _restore(resume, module, optimizer, extra)
+    ensure_same(start, device)  # each has read the state by itself
     module.train()
     skipped = 0
     for step in range(start, settings.steps):

@@ -98,6 +98,16 @@ def average_gradients(parameters: Iterable[Tensor]) -> None:
     torch._foreach_copy_(gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients)])
 
 
+def ensure_same(number: int, device: str) -> None:
+    """RuntimeError where process 0 has another number."""
+    if processes() == 1:
+        return
+    first = torch.tensor([number], device=device)
+    group.broadcast(first, src=0)
+    if int(first) != number:
+        raise RuntimeError(f"process {rank()} would begin at step {number}, process 0 at step {int(first)}")
+
+
 def agreed(told: bool, device: str) -> bool:
     """What process 0 was told, in every process."""
     if processes() == 1:

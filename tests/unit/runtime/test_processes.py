@@ -144,6 +144,24 @@ def test_one_that_starts_after_its_jobs_end_ends_too(tmp_path: Path) -> None:
     assert job.returncode == -signal.SIGKILL
 
 
+DISAGREE = """
+from cmrbridge.core.parallel import ensure_same, rank
+from cmrbridge.runtime.ranks import company
+with company(2, "cpu"):
+    ensure_same(7 * rank(), "cpu")
+    input()
+"""
+
+
+def test_one_that_read_another_state_ends_the_training(tmp_path: Path) -> None:
+    """A read error in one process alone would otherwise average the gradients of two steps."""
+    (tmp_path / "start.py").write_text(DISAGREE)
+    command = [sys.executable, tmp_path / "start.py"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert "process 1 would begin at step 7, process 0 at step 0" in done.stderr
+
+
 def test_all_that_hang_share_one_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slurm leaves a job seconds, whatever the number of its processes."""
     monkeypatch.setattr(ranks, "GRACE", 1.0)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from cmrbridge.core.pack import Case, Pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation.nnunet.cases import DATASET, check_annotated, piles_of, stacks_of, write_raw
 from cmrbridge.segmentation.nnunet.predict import predict_nnunet
-from cmrbridge.segmentation.nnunet.process import _finish, run_caged
+from cmrbridge.segmentation.nnunet.process import PROGRAM, _finish, run_caged
 from cmrbridge.segmentation.nnunet.train import NnunetSettings, read_groups, train_nnunet
 
 SIZE = 32
@@ -108,6 +109,28 @@ def test_lines_of_progress_are_reported_and_failures_say_why() -> None:
 def test_an_environment_that_is_gone_names_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="make nnunet-env"):
         run_caged("train", tmp_path, {"threads": 1}, python=tmp_path / "python", report=lambda step: None)
+
+
+CHILD = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import caged
+caged.end_with_parent()
+print("ready", flush=True)
+time.sleep(99)
+"""
+
+
+@needs_nnunet
+def test_the_caged_program_ends_with_a_job_that_is_killed() -> None:
+    told = ["bash", "-c", '"$0" -c "$1" "$2" & wait', str(PYTHON), CHILD, str(PROGRAM.parent)]
+    with subprocess.Popen(told, stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == "ready\n"
+        job.kill()
+        before = time.monotonic()
+        assert job.stdout.read() == ""  # the pipe is closed when both have ended
+    assert time.monotonic() - before < 60
 
 
 class Halted(Exception):

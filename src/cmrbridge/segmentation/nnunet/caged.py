@@ -8,9 +8,11 @@ checkpoints and its cases' properties: those files stay in FOLDER and are read h
 safetensors, JSON and .npy.
 """
 
+import ctypes
 import json
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ TRAINERS = {"own": nnUNetTrainer, "none": nnUNetTrainerNoDA}
 STRUCTURES = ("LV", "MYO", "RV")
 WORKERS = "nnUNet_n_proc_DA"
 INTENSITIES = 1e6  # foreground voxels sampled for statistics that no normalisation of MR uses; nnU-Net's 1e8 fill 1 GB
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 Json = dict[str, Any]
 
 
@@ -211,7 +214,14 @@ def predict(folder: Path, job: Json) -> None:
         tell(step=done, total=len(job["stacks"]))
 
 
+def end_with_parent() -> None:
+    """By the kernel: a training whose job was killed would hold the GPU, and write beside the job's next start."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+
+
 def main() -> None:
+    end_with_parent()
     command, folder = sys.argv[1], Path(sys.argv[2])
     job = read_json(folder / "job.json")
     torch.set_num_threads(job["threads"])
