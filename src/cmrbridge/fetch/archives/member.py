@@ -1,6 +1,7 @@
 """What every format's reader yields: one member after the other, each with its bytes to be read at once."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 CHUNK = 1 << 18
@@ -21,3 +22,14 @@ class Member:
     name: str
     kind: str
     content: Iterator[bytes]
+
+
+@contextmanager
+def told(what: str, *broken: type[Exception]) -> Iterator[None]:
+    """Around all that reads an archive, contents too: a reader's own errors become Unsafe, those of the disk stay."""
+    try:
+        yield
+    except broken as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise Unsafe(f"{what} is damaged or cut ({error})") from error

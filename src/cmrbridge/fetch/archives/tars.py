@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-from cmrbridge.fetch.archives.member import CHUNK, Member, Unsafe
+from cmrbridge.fetch.archives.member import CHUNK, Member, Unsafe, told
 
 OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 BROKEN = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError, OverflowError)
@@ -45,15 +45,14 @@ def _careful(stream: IO[bytes]) -> IO[bytes]:
 
 
 def members(path: Path) -> Iterator[Member]:
-    try:
-        with opened(path) as stream, tarfile.open(fileobj=_careful(stream), mode="r:") as archive:
-            for entry in archive:
-                yield Member(entry.name, _kind(entry), _content(archive, entry))
-            _finish(stream, archive.offset)
-    except BROKEN as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the disk that is written to, not of the archive
-            raise
-        raise Unsafe(f"the tar is damaged or cut ({error})") from error
+    with (
+        told("the tar", *BROKEN),
+        opened(path) as stream,
+        tarfile.open(fileobj=_careful(stream), mode="r:") as archive,
+    ):
+        for entry in archive:
+            yield Member(entry.name, _kind(entry), _content(archive, entry))
+        _finish(stream, archive.offset)
 
 
 def _finish(stream: IO[bytes], end: int) -> None:
@@ -77,10 +76,11 @@ def _kind(entry: tarfile.TarInfo) -> str:
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Iterator[bytes]:
-    stream = archive.extractfile(entry)
     left = entry.size
-    while stream is not None and (chunk := stream.read(CHUNK)):
-        left -= len(chunk)
-        yield chunk
+    with told("the tar", *BROKEN):
+        stream = archive.extractfile(entry)
+        while stream is not None and (chunk := stream.read(CHUNK)):
+            left -= len(chunk)
+            yield chunk
     if left:
         raise Unsafe(f"the tar is cut within {entry.name!r}")

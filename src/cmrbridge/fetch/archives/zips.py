@@ -6,22 +6,19 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from cmrbridge.fetch.archives.member import CHUNK, Member, Unsafe
+from cmrbridge.fetch.archives.member import CHUNK, Member, Unsafe, told
 
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError)
 ENCRYPTED = 0x1
 
 
 def members(path: Path) -> Iterator[Member]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if entry.flag_bits & ENCRYPTED:
-                    raise Unsafe(f"member {entry.filename!r} is encrypted")
-                # what stood there, not what the library made of it: it cuts a name at a NUL
-                yield Member(entry.orig_filename, _kind(entry), _content(archive, entry))
-    except BROKEN as error:
-        raise Unsafe(f"the zip is damaged or cut ({error})") from error
+    with told("the zip", *BROKEN), zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.flag_bits & ENCRYPTED:
+                raise Unsafe(f"member {entry.filename!r} is encrypted")
+            # what stood there, not what the library made of it: it cuts a name at a NUL
+            yield Member(entry.orig_filename, _kind(entry), _content(archive, entry))
 
 
 def _kind(entry: zipfile.ZipInfo) -> str:
@@ -34,6 +31,6 @@ def _kind(entry: zipfile.ZipInfo) -> str:
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    with archive.open(entry) as stream:
+    with told("the zip", *BROKEN), archive.open(entry) as stream:
         while chunk := stream.read(CHUNK):
             yield chunk
