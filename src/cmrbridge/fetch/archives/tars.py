@@ -33,8 +33,8 @@ class _Careful:
 
 def opened(path: Path) -> IO[bytes]:
     """The stream of the tar, whatever it is compressed with; by its first bytes."""
-    with path.open("rb") as stream:
-        start = stream.read(6)
+    with path.open("rb") as raw:
+        start = raw.read(6)
     opener = next((one for magic, one in OPENERS.items() if start.startswith(magic)), open)
     stream: IO[bytes] = opener(path, "rb")
     return stream
