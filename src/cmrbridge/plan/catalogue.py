@@ -10,8 +10,8 @@ from typing import Any
 from cmrbridge.errors import InputError
 
 HOW_TO_GET = {
-    "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there, "
-    "or set `download: acdc` beside the path (docs/how-to/datasets.md)",
+    "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there,"
+    " or set `download: acdc` beside the path (docs/how-to/datasets.md)",
     "mnms": "ask for M&Ms through the challenge's form and unpack it there (docs/how-to/datasets.md)",
     "mnms2": "ask for M&Ms-2 through the challenge's form and unpack it there (docs/how-to/datasets.md)",
     "manifest": "put manifest.csv with its images and labels there (columns: docs/how-to/own-data.md)",
