@@ -27,6 +27,7 @@ include: "workflow/rules/start.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/about.smk"
+include: "workflow/rules/download.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/synthesis.smk"
@@ -42,9 +43,10 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/tracking.smk"
 
 
-localrules:  # the tracker is the one writer of MLflow's database
+localrules:  # the tracker is the one writer of MLflow's database; a cluster's nodes may reach no network
     all,
     track,
+    download,
 
 
 # models are results too: one that is gone is trained again, with all that depends on it

@@ -66,11 +66,25 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--processes", type=at_least_one, default=1, help="that share each batch, on a GPU each")
         command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
+    add_data(commands)
     add_planning(commands)
     add_provenance(commands)
     add_housekeeping(commands)
     add_tracking(commands)
     return top
+
+
+def add_data(commands: Any) -> None:
+    """The command that fetches a data set: `download`."""
+    fetch = commands.add_parser("download", help="a data set of resources/datasets.tsv, verified and unpacked")
+    fetch.set_defaults(command=download)
+    fetch.add_argument("name", metavar="NAME", help="acdc, sunnybrook, mnms or mnms2")
+    where = "FOLDER/NAME is made, its files lie in FOLDER/NAME.files; data by default"
+    fetch.add_argument("-o", "--output", type=Path, default=Path("data"), metavar="FOLDER", help=where)
+    without = "ask no server: take what lies in FOLDER/NAME.files (also CMRBRIDGE_OFFLINE=1)"
+    fetch.add_argument("--offline", action="store_true", help=without)
+    fetch.add_argument("--hours", type=at_least_one, default=12, help="patience with the servers for one file; 12")
+    fetch.add_argument("--table", type=Path, default=Path("resources/datasets.tsv"), help="where data sets come from")
 
 
 def add_planning(commands: Any) -> None:
@@ -152,6 +166,31 @@ def at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def download(asked: argparse.Namespace) -> None:
+    from cmrbridge.fetch.dataset import fetch_dataset, sources_from
+    from cmrbridge.fetch.download import Patience
+    from cmrbridge.plan.downloads import files_of, offline, refuse_hopeless, sources_of, terms
+    from cmrbridge.runtime.console import Progress
+    from cmrbridge.runtime.lock import hold
+
+    rows = sources_of(asked.table, asked.name)
+    refuse_hopeless(rows, asked.output, asked.offline or offline({}))
+    print(terms(rows), file=sys.stderr)
+    files = files_of(asked.output, asked.name)
+    files.mkdir(parents=True, exist_ok=True)
+    progress = Progress(f"download {asked.name}, MiB", sys.stderr)
+
+    def show(step: int, total: int | None) -> None:
+        progress.show(step, total, {})
+
+    try:
+        with hold(files / ".lock", job=f"download {asked.name}"):
+            patience = Patience(total=3600.0 * asked.hours)
+            print(fetch_dataset(sources_from(rows), asked.output, os.environ, show, patience))
+    finally:
+        progress.close()
 
 
 def estimate(asked: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ def filled(text: str, folders: dict[str, str]) -> str:
 
 def folders() -> dict[str, str]:
     """What the rule files' constants stand for, below results/{study}/."""
-    known = {"RESULTS": "."}
+    known = {"RESULTS": ".", "DOWNLOADS": "{downloads}"}
     for path in FILES:
         text = path.read_text(encoding="utf-8")
         for name, value in re.findall(r'^([A-Z_]+) = \(?\s*f"([^"]*)"', text, flags=re.MULTILINE):

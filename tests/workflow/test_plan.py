@@ -126,6 +126,21 @@ def test_an_unset_data_variable_is_named(tmp_path: Path) -> None:
     assert "CMRBRIDGE_NOWHERE is not set" in result.stderr + result.stdout
 
 
+def test_a_data_set_is_downloaded_where_it_is_not_there(tmp_path: Path) -> None:
+    """Once it is, no rule makes it: Snakemake would empty its folder before it ran such a rule again."""
+    overlay = """
+datasets: {acdc: {reader: acdc, path: "${CMRBRIDGE_NOWHERE}/acdc", download: acdc}}
+domains: {siemens: {dataset: acdc, where: {vendor: Siemens}}}
+scenarios: {scanners: {source: siemens, unlabelled: [borealis]}}
+"""
+    for there in (False, True):
+        if there:
+            (tmp_path / "data" / "acdc").mkdir(parents=True)
+        result = plan(tmp_path, overlay)
+        assert result.returncode == 0, result.stderr + result.stdout
+        assert bool(re.search(r"^download +1$", result.stdout + result.stderr, flags=re.MULTILINE)) != there
+
+
 @pytest.mark.parametrize("profile", ["default", "slurm"])
 def test_the_demo_plans_with_each_profile(tmp_path: Path, profile: str) -> None:
     knobs = ROOT / "profiles" / profile

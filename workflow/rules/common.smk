@@ -4,6 +4,7 @@ Needs   the validated config
 Makes   STUDY, RUNS, folders; no rule
 """
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from cmrbridge.plan.config import (
     resolve,
     scenarios_of,
 )
+from cmrbridge.plan.downloads import awaited, sources_of
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of
 from cmrbridge.plan.grid import (
@@ -39,8 +41,13 @@ from cmrbridge.plan.nnunet import (
 )
 from cmrbridge.plan.orphans import refuse_orphans
 
+TABLE = Path(workflow.basedir) / "resources" / "datasets.tsv"
+
 try:
     STUDY = resolve(config)
+    DOWNLOADED = {
+        name: sources_of(TABLE, name) for name in awaited(STUDY, datasets_of(STUDY))
+    }
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -51,6 +58,7 @@ DOSES = doses(STUDY)
 TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
 
 RESULTS = f"results/{STUDY['study']}"
+DOWNLOADS = Path(os.path.expandvars(STUDY["downloads"])).expanduser()
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
 DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"

@@ -10,9 +10,10 @@ from typing import Any
 from cmrbridge.errors import InputError
 
 HOW_TO_GET = {
-    "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there",
-    "mnms": "ask for M&Ms through the challenge's request form (University of Barcelona) and unpack it there",
-    "mnms2": "ask for M&Ms-2 through the challenge's request form (University of Barcelona) and unpack it there",
+    "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there,"
+    " or set `download: acdc` beside the path (docs/how-to/datasets.md)",
+    "mnms": "ask for M&Ms through the challenge's form and unpack it there (docs/how-to/datasets.md)",
+    "mnms2": "ask for M&Ms-2 through the challenge's form and unpack it there (docs/how-to/datasets.md)",
     "manifest": "put manifest.csv with its images and labels there (columns: docs/how-to/own-data.md)",
 }
 
@@ -32,10 +33,16 @@ def known(name: object, catalogue: Iterable[object], key: str, where: str) -> No
         raise InputError(f"config: {key} names {name!r}, which is not in {where} ({', '.join(map(str, names))})")
 
 
-def located(name: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """The data set with its path expanded and found on disk; a phantom has none."""
+def located(name: str, dataset: Mapping[str, Any], downloads: str = "data") -> dict[str, Any]:
+    """The data set with its path expanded and found on disk; a phantom has none.
+
+    downloads: the folder to which what has ``download``, and no path that is there, is downloaded.
+    """
     if dataset["reader"] == "phantom":
         return dict(dataset)
+    if "download" in dataset and not _is_there(dataset.get("path", "")):
+        folder = Path(os.path.expandvars(downloads)).expanduser()
+        return {**dataset, "path": str(folder / dataset["download"])}
     path = os.path.expandvars(dataset["path"])
     missing = re.search(r"\$\{?(\w+)", path)
     if missing:
@@ -46,3 +53,7 @@ def located(name: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
     if not Path(path).expanduser().is_dir():
         raise InputError(f"datasets.{name}.path: no folder {path}: {HOW_TO_GET[dataset['reader']]}")
     return {**dataset, "path": str(Path(path).expanduser())}
+
+
+def _is_there(path: str) -> bool:
+    return bool(path) and Path(os.path.expandvars(path)).expanduser().is_dir()

@@ -42,7 +42,7 @@ def resolve(config: Mapping[str, Any]) -> Study:
         leave_out(study)
     _check_references(study)
     for name in datasets_of(study):
-        study["datasets"][name] = located(name, study["datasets"][name])
+        study["datasets"][name] = located(name, study["datasets"][name], study.get("downloads", "data"))
     _check_licences(study)
     check_architectures(study)
     check_generators(study)

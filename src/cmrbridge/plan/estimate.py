@@ -32,7 +32,7 @@ def read_rates(path: Path) -> pd.DataFrame:
 def costs_of(waiting: Sequence[Job], done: Sequence[Job], rates: pd.DataFrame) -> pd.DataFrame:
     """One row per waiting job: rule, folder, device, seconds (NaN where no rate is recorded for its device), bytes."""
     every = [*waiting, *done]
-    results = Path(*Path(every[0].folder).parts[:2])
+    results = next(Path(*Path(job.folder).parts[:2]) for job in every if job.rule != "download")  # which lies elsewhere
     works = work_of(every, cohorts_of(every, results))[: len(waiting)]
     recorded = set(rates.rule)
     told = rates.set_index(["rule", "variant", "device"])
