@@ -66,11 +66,26 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--processes", type=at_least_one, default=1, help="that share each batch, on a GPU each")
         command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
+    add_data(commands)
     add_planning(commands)
     add_provenance(commands)
     add_housekeeping(commands)
     add_tracking(commands)
     return top
+
+
+def add_data(commands: Any) -> None:
+    """The command that reads a scanner's files."""
+    dicom = commands.add_parser("dicom", help="short-axis cines of a DICOM folder as NIfTI, with a manifest")
+    dicom.set_defaults(command=convert)
+    dicom.add_argument("folder", type=Path, metavar="FOLDER", help="of the DICOM files, at any depth")
+    dicom.add_argument("output", type=Path, metavar="OUTPUT", help="new folder: cines/, cines.csv, manifest.csv")
+    which = "number of the short-axis series where several fit; KEY=NUMBER for one subject"
+    dicom.add_argument("--series", nargs="+", default=[], metavar="NUMBER", help=which)
+    apart = "what tells people apart: PatientID (patient), the study, or the first folder below FOLDER"
+    dicom.add_argument("--subjects-by", choices=["patient", "study", "folder"], default="patient", help=apart)
+    secret = "file of the secret that subject keys are made with, drawn where it is missing; OUTPUT.salt by default"
+    dicom.add_argument("--salt", type=Path, metavar="FILE", help=secret)
 
 
 def add_planning(commands: Any) -> None:
@@ -152,6 +167,19 @@ def at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def convert(asked: argparse.Namespace) -> None:
+    from cmrbridge.data.dicom.convert import DicomSettings, convert_dicom
+
+    convert_dicom(
+        folder=asked.folder,
+        output=asked.output,
+        settings=DicomSettings(tuple(asked.series), asked.subjects_by),
+        salt=asked.salt or asked.output.with_name(f"{asked.output.name}.salt"),
+        report=lambda done, total: print(f"{done} of {total} subjects", file=sys.stderr),
+    )
+    print(f"{asked.output}: cines.csv says what was taken and why; manifest.csv is for a study")
 
 
 def estimate(asked: argparse.Namespace) -> None:

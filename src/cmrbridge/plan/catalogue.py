@@ -13,6 +13,7 @@ HOW_TO_GET = {
     "acdc": "register at the ACDC challenge page of CREATIS, Lyon, and unpack the folders training/ and testing/ there",
     "mnms": "ask for M&Ms through the challenge's request form (University of Barcelona) and unpack it there",
     "mnms2": "ask for M&Ms-2 through the challenge's request form (University of Barcelona) and unpack it there",
+    "dicom": "put the files of the scanner or the archive there, in any folders (docs/how-to/own-data.md)",
     "manifest": "put manifest.csv with its images and labels there (columns: docs/how-to/own-data.md)",
 }
 

@@ -165,7 +165,7 @@ def test_other_series_and_other_files_are_left_aside(tmp_path: Path) -> None:
     (home / "weights.dcm").write_bytes(b"\x80\x04\x95pickle")
     directory = plane(beating()[:, :, 0, 0], oblique(), 0)
     directory.SOPInstanceUID = "1.2.3"
-    directory.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    directory.SOPClassUID = directory.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
     save(directory, home / "DICOMDIR")
     cines, _, output = convert(home)
     same(output, cines[0], beating(), oblique())

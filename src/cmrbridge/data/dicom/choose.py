@@ -69,7 +69,8 @@ def short_axis(
     groups = _joined([Group(part) for part in _parts(planes)])
     if wanted:
         groups = _joined([Group(part) for part in _parts([p for p in planes if p.origin.number in wanted])])
-        fitting, why = groups, "chosen by hand"
+        magnitude = [group for group in groups if not group.planes[0].origin.contrast]
+        fitting, why = magnitude or groups, "chosen by hand"
     else:
         fitting = [group for group in groups if not unfit(group)]
         why = "the only short-axis cine"
@@ -104,6 +105,9 @@ def _undecided(
 ) -> str:
     where = (planes[0] if planes else defects[0]).file.path.parent
     how = f'choose with `series`, such as ["{subject}=7"], or --series {subject}=7'
+    studies = len({plane.origin.study for plane in planes})
+    if studies > 1:
+        how += f"; these are {studies} studies, which `subjects_by: study` takes for as many people"
     if fitting:
         return f"{where}: several short-axis cines of subject {subject}: {'; '.join(g.told() for g in fitting)}; {how}"
     if not groups and defects:

@@ -1,6 +1,8 @@
 """Entry point: a folder of DICOM files → a short-axis cine per subject as NIfTI, and manifest.csv for the workflow."""
 
 import csv
+import os
+import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,18 +37,18 @@ CINES = ("subject", "image", "slices", "frames", "step_ms", "chosen", "notes")
 @dataclass(frozen=True)
 class DicomSettings:
     """series: numbers of the short-axis series where several fit, "7" for every subject or "KEY=7" for one;
-    subjects: what tells people apart: "patient" (PatientID), "study" or "folder" (the first below the data set's)."""
+    subjects_by: what tells people apart: "patient" (PatientID), "study" or "folder" (the first below the data's)."""
 
     series: tuple[str, ...] = ()
-    subjects: str = "patient"
+    subjects_by: str = "patient"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "series", tuple(self.series))
         wrong = [one for one in self.series if not one.rpartition("=")[2].isdecimal()]
         if wrong:
             raise InputError(f"series: {', '.join(map(repr, wrong))}; write a series' number, or KEY=number")
-        if self.subjects not in SUBJECTS:
-            raise InputError(f"subjects: {self.subjects!r}; choose from {', '.join(SUBJECTS)}")
+        if self.subjects_by not in SUBJECTS:
+            raise InputError(f"subjects_by: {self.subjects_by!r}; choose from {', '.join(SUBJECTS)}")
 
     def series_of(self, subject: str) -> list[int]:
         """The numbers chosen for a subject, its own before everybody's."""
@@ -72,11 +74,16 @@ def convert_dicom(*, folder: Path, output: Path, settings: DicomSettings, salt: 
     require_folder(folder, REMEDY)
     if output.exists() and any(output.iterdir()):
         raise InputError(f"{output}: not empty; name a new folder, so that no file of an earlier conversion is left")
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
     words: set[str] = set()
     try:
-        _convert(folder, output, settings, read_salt(salt), words, report)
+        _convert(folder, partial, settings, read_salt(salt), words, report)
+        os.replace(partial, output)
     except InputError as error:
         raise InputError(struck_out(str(error), words)) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _convert(folder: Path, output: Path, settings: DicomSettings, salt: bytes, words: set[str], report: Report) -> None:
@@ -141,7 +148,7 @@ def _add(
             raise Malformed("no StudyInstanceUID or SeriesInstanceUID: it is cut short or no export; export it again")
         parts = file.path.relative_to(folder).parts
         identity = {"patient": text(dataset, "PatientID") or study, "study": study, "folder": parts[0]}
-        name = case_name(file.path.parts[:-1], patients) or subject_key(identity[settings.subjects], salt)
+        name = case_name(file.path.parts[:-1], patients) or subject_key(identity[settings.subjects_by], salt)
         planes = planes_of(file, dataset)
     except Malformed as error:
         raise InputError(f"{file.path}: {error}") from None
