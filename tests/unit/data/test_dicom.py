@@ -9,6 +9,7 @@ import pydicom
 import pytest
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
+from cmrbridge.cli import main
 from cmrbridge.core.anatomy import PHASES
 from cmrbridge.data.frames import IngestSettings
 from cmrbridge.data.phantom.cohort import draw_anatomy
@@ -197,3 +198,11 @@ def test_a_key_is_the_same_for_a_person_and_not_to_be_guessed(tmp_path: Path) ->
     keys = [convert(tmp_path / name / "in")[0][0]["subject"] for name in ("one", "two")]
     assert keys[0] != keys[1], "each has a salt of its own"
     assert (tmp_path / "one" / "salt").stat().st_mode & 0o077 == 0
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(tmp_path / "in", beating(), oblique(), HABITS["Philips"])
+    assert main(["dicom", str(tmp_path / "in"), str(tmp_path / "out"), "--series", "7"]) == 0
+    assert (tmp_path / "out.salt").is_file()
+    assert main(["dicom", str(tmp_path / "in"), str(tmp_path / "out")]) == 2
+    assert "out: not empty" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import gzip
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -25,7 +26,7 @@ def pixels_of(plane: Plane) -> NDArray[np.float64]:
 def cine_of(stack: Stack) -> NDArray[np.generic]:
     """(x, y, slice, frame), whole numbers where the headers scale to such; each file is decoded once."""
     planes = [plane for slice_ in stack.planes for plane in slice_]
-    kind = np.dtype(np.float32)
+    kind: np.dtype[Any] = np.dtype(np.float32)
     if all(plane.slope == 1 and plane.intercept == int(plane.intercept) for plane in planes):
         kind = np.dtype(np.int32)
     if int(np.prod(stack.shape)) * kind.itemsize > LARGEST_BYTES:

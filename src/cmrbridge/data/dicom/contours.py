@@ -156,4 +156,5 @@ def _longest_run(numbers: list[int]) -> tuple[int, ...]:
             runs[-1].append(number)
         else:
             runs.append([number])
-    return tuple(max(runs, key=len))
+    longest: list[int] = max(runs, key=len)
+    return tuple(longest)

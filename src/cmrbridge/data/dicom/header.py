@@ -81,7 +81,7 @@ def element(dataset: Dataset, keyword: str) -> Any:
             warnings.simplefilter("ignore")
             value = dataset.get(keyword)
     except Exception:  # decoded on first use, by the same parser
-        raise Malformed(f"its {keyword} cannot be read") from None
+        raise Malformed(f"its {keyword} cannot be read; {AGAIN}") from None
     return None if value is None or (isinstance(value, str) and not value.strip()) else value
 
 
@@ -101,11 +101,11 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | N
     try:
         found = tuple(float(one) for one in (value if hasattr(value, "__iter__") else [value]))
     except (TypeError, ValueError):
-        raise Malformed(f"its {keyword} holds no numbers") from None
+        raise Malformed(f"its {keyword} holds no numbers; {AGAIN}") from None
     if not found:
         return None
     if len(found) != count or not all(map(math.isfinite, found)):
-        raise Malformed(f"its {keyword} does not hold {count} finite number{'s' * (count > 1)}")
+        raise Malformed(f"its {keyword} does not hold {count} finite number{'s' * (count > 1)}; {AGAIN}")
     return found
 
 
@@ -121,7 +121,7 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
     if value is None:
         return []
     if not isinstance(value, pydicom.sequence.Sequence):
-        raise Malformed(f"its {keyword} is no sequence")
+        raise Malformed(f"its {keyword} is no sequence; {AGAIN}")
     return list(value)
 
 
@@ -133,5 +133,5 @@ def clock_ms(dataset: Dataset, keyword: str) -> float | None:
     try:
         hours, minutes, seconds = int(written[:2]), int(written[2:4] or 0), float(written[4:] or 0)
     except ValueError:
-        raise Malformed(f"its {keyword} is no time of day") from None
+        raise Malformed(f"its {keyword} is no time of day; {AGAIN}") from None
     return 1000.0 * (3600 * hours + 60 * minutes + seconds)

@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from cmrbridge.data.dicom.header import AGAIN, Malformed, number, read_pixel_module, text
@@ -36,7 +37,7 @@ def stored_frames(file: DicomFile) -> NDArray[np.int32]:
     values = values.view(np.int32) >> (32 - stored) if signed else (values >> (32 - stored)).astype(np.int32)
     if text(dataset, "PhotometricInterpretation") == "MONOCHROME1":
         values = (-1 if signed else 2**stored - 1) - values
-    return values
+    return np.asarray(values, np.int32)
 
 
 def meant(plane: Plane, stored: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -103,7 +104,7 @@ def coded_size(code: bytes) -> tuple[int, int] | None:
 
 def _decoded(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[np.integer]:
     dataset.file_meta.TransferSyntaxUID = _syntax(dataset)
-    values = _quietly(lambda: pydicom.pixels.pixel_array(dataset, raw=True))
+    values = _quietly(lambda: pixel_array(dataset, raw=True))
     if values.size != np.prod(shape):
         raise Malformed(f"its pixels do not fill {shape[0]} frames of {shape[1]} × {shape[2]}; {AGAIN}")
     return np.asarray(values).reshape(shape)

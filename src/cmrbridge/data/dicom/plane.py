@@ -107,10 +107,12 @@ def _origin(dataset: Dataset) -> Origin:
         told = text(dataset, "SeriesDescription").lower().replace("-", " ").replace("_", " ")
     except Malformed:
         count, kinds, told = None, set(), ""
-    uids = (text(dataset, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"))
+    study, series, frame = (
+        text(dataset, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+    )
     short = "short ax" in told or "shortax" in told or bool({"sa", "sax", "cinesax"} & set(told.split()))
     contrast = " ".join(sorted(kinds & NOT_MAGNITUDE))
-    return Origin(*uids, None if count is None else int(count), contrast, short)
+    return Origin(study, series, frame, None if count is None else int(count), contrast, short)
 
 
 def _enhanced(file: DicomFile, origin: Origin, dataset: Dataset, frames: list[Dataset]) -> list[Plane | Defect]:
@@ -181,7 +183,7 @@ def _plane(
 def _orthonormal(cosines: tuple[float, ...]) -> tuple[Floats, Floats, float]:
     """(across, down, largest change of a cosine); Malformed where the two directions are no plane's."""
     across, down = np.array(cosines[:3]), np.array(cosines[3:])
-    lengths = np.linalg.norm(across), np.linalg.norm(down)
+    lengths = float(np.linalg.norm(across)), float(np.linalg.norm(down))
     if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(across @ down))) > NEAR_COSINES:
         raise Malformed(f"direction cosines {list(cosines)} that are not orthonormal; export it again from the scanner")
     unit = across / lengths[0]
