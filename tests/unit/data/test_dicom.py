@@ -1,6 +1,7 @@
 """DICOM folders, as four vendors write them, come back as the array and the place that they were made from."""
 
 import gzip
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -183,6 +184,25 @@ def test_two_cines_are_a_choice_that_the_user_makes(tmp_path: Path) -> None:
     assert "--series" in message
     cines, _, output = convert(home, series=("8",))
     same(output, cines[0], beating() + 1, oblique())
+
+
+def test_two_studies_of_a_person_are_never_taken_for_one(tmp_path: Path) -> None:
+    home = tmp_path / "in"
+    export(home / "before", beating(), oblique(), study="1.2.3")
+    export(home / "after", beating(shape=(24, 20, 4)), oblique(), study="1.2.4")
+    assert "these are 2 studies" in refused(home)
+    cines, _, _ = convert(home, subjects_by="study")
+    assert sorted(row["slices"] for row in cines) == ["3", "4"]
+
+
+def test_folders_tell_people_apart_where_headers_do_not(tmp_path: Path) -> None:
+    home = tmp_path / "in"
+    for name in ("a", "b"):
+        export(home / name / "x", beating(), oblique())
+    assert len(convert(home, subjects_by="folder")[0]) == 2
+    next(home.glob("a/x/*")).rename(home / "stray")
+    shutil.rmtree(tmp_path / "out")
+    assert "stray: not in a folder of its subject" in refused(home, subjects_by="folder")
 
 
 def test_no_short_axis_names_what_there_is(tmp_path: Path) -> None:

@@ -74,11 +74,7 @@ def short_axis(
     else:
         fitting = [group for group in groups if not unfit(group)]
         why = "the only short-axis cine"
-    if len(fitting) > 1 and sum(group.called_short for group in fitting) == 1:
-        fitting, why = [group for group in fitting if group.called_short], "its description says short axis"
-    most = max((group.slices for group in fitting), default=0)
-    if len(fitting) > 1 and sum(group.slices == most for group in fitting) == 1:
-        fitting, why = [group for group in fitting if group.slices == most], "it has the most slices"
+    fitting, why = _narrowed(fitting, why)
     if len(fitting) != 1:
         raise InputError(_undecided(subject, fitting, groups, defects, planes))
     chosen = fitting[0]
@@ -87,6 +83,19 @@ def short_axis(
         if defect.origin.series in series:
             raise InputError(f"{defect.file.path}: {defect.reason}")
     return chosen, f"{chosen.told()}: {why}"
+
+
+def _narrowed(fitting: list[Group], why: str) -> tuple[list[Group], str]:
+    """Of several that fit, the one that is called short axis or else has the most slices; all, if they are of several
+    studies, of which none may be dropped."""
+    if len(fitting) < 2 or len({group.planes[0].origin.study for group in fitting}) > 1:
+        return fitting, why
+    called = [group for group in fitting if group.called_short]
+    if len(called) == 1:
+        return called, "its description says short axis"
+    most = max(group.slices for group in fitting)
+    largest = [group for group in fitting if group.slices == most]
+    return (largest, "it has the most slices") if len(largest) == 1 else (fitting, why)
 
 
 def unfit(group: Group) -> str:
@@ -110,7 +119,7 @@ def _undecided(
         how += f"; these are {studies} studies, which `subjects_by: study` takes for as many people"
     if fitting:
         return f"{where}: several short-axis cines of subject {subject}: {'; '.join(g.told() for g in fitting)}; {how}"
-    if not groups and defects:
+    if not planes:
         return f"{defects[0].file.path}: {defects[0].reason}"
     found = "; ".join(f"{group.told()}: {unfit(group) or 'a candidate'}" for group in groups) or "no such series"
     return f"{where}: no short-axis cine of subject {subject} among: {found}; {how}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from cmrbridge.data.dicom.choose import short_axis
 from cmrbridge.data.dicom.cine import cine_of, pixels_of, write_nifti
@@ -143,20 +144,30 @@ def _add(
     try:
         if not is_image(file, dataset):
             return
-        study, series = (text(dataset, name) for name in ("StudyInstanceUID", "SeriesInstanceUID"))
-        if not (study and series):
-            raise Malformed("no StudyInstanceUID or SeriesInstanceUID: it is cut short or no export; export it again")
-        parts = file.path.relative_to(folder).parts
-        identity = {"patient": text(dataset, "PatientID") or study, "study": study, "folder": parts[0]}
-        name = case_name(file.path.parts[:-1], patients) or subject_key(identity[settings.subjects_by], salt)
+        name = _subject_of(file, dataset, folder, settings, salt, patients)
         planes = planes_of(file, dataset)
     except Malformed as error:
         raise InputError(f"{file.path}: {error}") from None
     person = people[name]
     person.planes += [plane for plane in planes if isinstance(plane, Plane)]
     person.defects += [plane for plane in planes if isinstance(plane, Defect)]
+    series = planes[0].origin.series
     if series not in person.machines:
         person.machines[series] = machine_of(dataset)
+
+
+def _subject_of(
+    file: DicomFile, dataset: Dataset, folder: Path, settings: DicomSettings, salt: bytes, patients: dict[str, str]
+) -> str:
+    """The name of the file's subject: its Sunnybrook case, or a key of what tells people apart."""
+    study, series = (text(dataset, name) for name in ("StudyInstanceUID", "SeriesInstanceUID"))
+    if not (study and series):
+        raise Malformed("no StudyInstanceUID or SeriesInstanceUID: it is cut short or no export; export it again")
+    parts = file.path.relative_to(folder).parts
+    if len(parts) == 1 and settings.subjects_by == "folder":
+        raise Malformed("not in a folder of its subject; move it into one, or change `subjects_by`")
+    identity = {"patient": text(dataset, "PatientID") or study, "study": study, "folder": parts[0]}
+    return case_name(file.path.parts[:-1], patients) or subject_key(identity[settings.subjects_by], salt)
 
 
 def _guessed(image: str, cine: NDArray[np.generic]) -> list[Row]:
