@@ -114,7 +114,7 @@ EVERY = sorted(PACKAGE.rglob("*.py"))
 
 def test_every_room_has_its_wall() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert rooms == STAGES | {"core", "paper", "plan", "runtime"}
+    assert rooms == STAGES | {"cli", "core", "paper", "plan", "runtime"}
 
 
 @pytest.mark.parametrize("path", in_rooms(*sorted(STAGES)), ids=label)
@@ -169,7 +169,8 @@ def test_only_tracking_imports_mlflow_and_only_the_estimate_snakemake(path: Path
 def test_a_job_knows_nothing_of_tracking() -> None:
     """MLflow is fed by processes of their own, so that it can neither stop nor slow a training."""
     feeding = [f"cmrbridge.runtime.{name}" for name in ("entries", "registry", "sync", "tracking")]
-    its = {PACKAGE / "runtime" / f"{name.rpartition('.')[2]}.py" for name in feeding} | {PACKAGE / "cli.py"}
+    its = {PACKAGE / "runtime" / f"{name.rpartition('.')[2]}.py" for name in feeding}
+    its |= {PACKAGE / "cli" / "tracking.py"}
     users = [path for path in EVERY if any(within(name, set(feeding)) for name in imports(path))]
     assert set(users) <= its
 

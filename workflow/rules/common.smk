@@ -60,6 +60,7 @@ TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
 RESULTS = f"results/{STUDY['study']}"
 DOWNLOADS = Path(os.path.expandvars(STUDY["downloads"])).expanduser()
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
+DICOM = f"{RESULTS}/dicom/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
 DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"
 READY = f"{RESULTS}/data/.ready"  # no domain can be called so

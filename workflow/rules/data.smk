@@ -2,7 +2,7 @@
 
 Needs   the folder of each data set (datasets.*.path), or nothing for the phantom
 Makes   data/.ready, for which every domain of the study must be in order: no training starts before;
-        results/{study}/phantom/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
+        results/{study}/{phantom,dicom}/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
         ingest/duplicates.csv, data/{domain}/{training.npz,images.npz,test.npz,split.csv}
 """
 
@@ -28,6 +28,32 @@ rule phantom:
         },
     script:
         "../scripts/phantom.py"
+
+
+rule convert_dicom:
+    input:
+        folder=lambda wildcards: STUDY["datasets"][wildcards.dataset]["path"],
+    output:
+        folder=directory(f"{DICOM}/files"),
+        record=f"{DICOM}/record.json",
+    log:
+        f"{DICOM}/log.txt",
+    benchmark:
+        f"{DICOM}/benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(4000),
+        runtime=more(120),
+    params:
+        code=code("convert_dicom", "cmrbridge.data.dicom.convert"),
+        settings=lambda wildcards: {
+            key: value
+            for key, value in STUDY["datasets"][wildcards.dataset].items()
+            if key in ("series", "subjects_by")
+        },
+    script:
+        "../scripts/convert_dicom.py"
 
 
 rule ingest:

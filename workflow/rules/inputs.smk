@@ -4,11 +4,14 @@ Needs   STUDY, RUNS and the folders of common.smk
 Makes   functions; no rule
 """
 
+# data sets that a rule makes, or turns into NIfTI files, with a manifest
+MADE = ("phantom", "dicom")
+
 
 def dataset_folder(wildcards):
     dataset = STUDY["datasets"][wildcards.dataset]
-    if dataset["reader"] == "phantom":
-        return f"{RESULTS}/phantom/{wildcards.dataset}/files"
+    if dataset["reader"] in MADE:
+        return f"{RESULTS}/{dataset['reader']}/{wildcards.dataset}/files"
     return dataset["path"]
 
 
@@ -17,7 +20,7 @@ def ingest_settings(wildcards):
     kept = ("labels", "vendor", "licence")
     return {
         "dataset": wildcards.dataset,
-        "reader": "manifest" if dataset["reader"] == "phantom" else dataset["reader"],
+        "reader": "manifest" if dataset["reader"] in MADE else dataset["reader"],
         **{key: dataset[key] for key in kept if key in dataset},
         **STUDY["image"],
     }

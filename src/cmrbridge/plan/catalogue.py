@@ -14,6 +14,7 @@ HOW_TO_GET = {
     " or set `download: acdc` beside the path (docs/how-to/datasets.md)",
     "mnms": "ask for M&Ms through the challenge's form and unpack it there (docs/how-to/datasets.md)",
     "mnms2": "ask for M&Ms-2 through the challenge's form and unpack it there (docs/how-to/datasets.md)",
+    "dicom": "put the files of the scanner or the archive there, in any folders (docs/how-to/own-data.md)",
     "manifest": "put manifest.csv with its images and labels there (columns: docs/how-to/own-data.md)",
 }
 

@@ -133,9 +133,12 @@ def _of_subjects(*parts: str) -> Callable[[_Study, Job], Work]:
     return lambda study, job: Work("", "subjects", study.subjects(job, *parts))
 
 
+def _of_dataset(study: _Study, job: Job) -> Work:
+    return Work("", "subjects", study.cohorts.of_dataset(job.wildcards["dataset"]))
+
+
 _RULES: dict[str, Callable[[_Study, Job], Work]] = {
-    "phantom": lambda study, job: Work("", "subjects", study.cohorts.of_dataset(job.wildcards["dataset"])),
-    "ingest": lambda study, job: Work("", "subjects", study.cohorts.of_dataset(job.wildcards["dataset"])),
+    **dict.fromkeys(("phantom", "convert_dicom", "ingest"), _of_dataset),
     "split_domain": lambda study, job: Work(
         "", "subjects", sum(study.cohorts.subjects(job.wildcards["domain"], part) for part in ("train", "val", "test"))
     ),
