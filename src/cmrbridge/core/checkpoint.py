@@ -128,12 +128,16 @@ def training_state(module: nn.Module, optimizer: torch.optim.Optimizer, extra: d
 def restore_training_state(
     tensors: dict[str, Tensor], module: nn.Module, optimizer: torch.optim.Optimizer, extra: dict[str, Tensor]
 ) -> None:
-    """Put a state of `training_state` back in place; ``extra`` tensors are overwritten."""
+    """Put a state of `training_state` back in place; ``extra`` tensors are overwritten.
+
+    Nothing keeps the tensors that were read: their file is mapped into memory, and would take its room on the disk
+    for as long as they live, whoever removes it.
+    """
     module.load_state_dict(_part(tensors, "module."))
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimizer.").items():
         index, name = key.split(".", 1)
-        moments.setdefault(int(index), {})[name] = value
+        moments.setdefault(int(index), {})[name] = value.clone()
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     for name, target in extra.items():
         target.copy_(tensors[f"extra.{name}"])

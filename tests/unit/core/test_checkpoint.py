@@ -13,6 +13,8 @@ from cmrbridge.core.checkpoint import (
     load_weights,
     read_resume,
     read_tensors,
+    restore_training_state,
+    training_state,
     write_model,
     write_resume,
     write_tensors,
@@ -152,6 +154,19 @@ def test_a_damaged_state_falls_back_on_the_previous(tmp_path: Path, caplog: pyte
     resume.clear()
     assert read_resume(resume) is None
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux alone tells which files are mapped")
+def test_a_training_that_went_on_lets_go_of_its_old_state(tmp_path: Path) -> None:
+    """A mapped file takes its room on the disk after it was replaced: beside two states and a new one, a fourth."""
+    module, path = nn.Linear(64, 64), tmp_path / "state.safetensors"
+    optimizer = torch.optim.AdamW(module.parameters())
+    module(torch.ones(1, 64)).sum().backward()
+    optimizer.step()
+    extra = {"mean": torch.zeros(64)}
+    write_tensors(path, training_state(module, optimizer, extra), {})
+    restore_training_state(read_tensors(path)[0], module, optimizer, extra)
+    assert str(path) not in Path("/proc/self/maps").read_text()
 
 
 def test_a_model_is_filled_with_its_average(tmp_path: Path) -> None:
