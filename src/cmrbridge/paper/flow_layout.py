@@ -10,7 +10,7 @@ WIDTH = 360  # user units, about pixels of a telephone
 SPINE = 22  # where the line down runs
 INDENT = 48  # of the boxes beside it
 LINE, PADDING, GAP = 18, 9, 16
-COLUMN = 7.0  # mean width of a letter at the drawing's font size
+COLUMN, BOLD = 7.0, 8.0  # mean width of a letter at the drawing's font size
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,12 @@ class Drawing:
     def add(self, lines: Sequence[str], *, indent: bool, strong: bool = False, aside: bool = False) -> None:
         x = INDENT if indent else 1
         width = WIDTH - 1 - x
-        letters = int((width - 2 * PADDING) / COLUMN)
-        wrapped = tuple(part for line in lines for part in textwrap.wrap(line, letters))
+        widths = [BOLD if strong and number == 0 else COLUMN for number in range(len(lines))]
+        wrapped = tuple(
+            part
+            for line, letter in zip(lines, widths)
+            for part in textwrap.wrap(line, int((width - 2 * PADDING) / letter))
+        )
         height = LINE * len(wrapped) + 2 * PADDING
         self.boxes.append(Box(x, self.height, width, height, wrapped, strong, aside))
         self.height += height + GAP
@@ -58,9 +62,9 @@ def lay_out(flow: DatasetFlow) -> Drawing:
         indent=True,
         aside=True,
     )
-    shared = f" ({flow.shared} memberships in a second one)" if flow.shared else ""
+    shared = [f"{flow.shared} memberships in a second one"] if flow.shared else []
     many = f"{len(flow.domains)} domain{'' if len(flow.domains) == 1 else 's'}"
-    drawing.add([f"{count(flow.used)} in {many}{shared}"], indent=False, strong=True)
+    drawing.add([f"{count(flow.used)} in {many}", *shared], indent=False, strong=True)
     for domain in flow.domains:
         drawing.add(_domain_lines(domain), indent=True, strong=True)
     return drawing

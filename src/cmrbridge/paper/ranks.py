@@ -9,7 +9,7 @@ from cmrbridge.evaluation.frames import read_cases, write_frame
 from cmrbridge.evaluation.ranks import FEWEST, ranks
 from cmrbridge.paper.style import METRIC_NAMES, PAGE_MM, SMALL, canvas, look, p_value, save, save_notice
 
-LINE_MM = 3.2
+LINE_MM, TITLE_MM = 3.2, 3.2
 PER_ROW = 5
 COLOUR = "#0072B2"  # Okabe & Ito 2008
 
@@ -30,7 +30,8 @@ def draw_ranks(*, cases: Path, baseline: str, metric: str, table: Path, png: Pat
     columns = max(len(panels) for panels, _ in rows)
     with look():
         width = min(PAGE_MM, 30 + 50 * columns)
-        figure = canvas(width, 6 + sum(14 + LINE_MM * len(arms) for _, arms in rows))
+        around = 7 + TITLE_MM * (_title(rows[0][0][0], frame).count("\n") + 1)
+        figure = canvas(width, 6 + sum(around + LINE_MM * len(arms) for _, arms in rows))
         grid = figure.subplots(
             len(rows), columns, squeeze=False, gridspec_kw={"height_ratios": [4 + len(arms) for _, arms in rows]}
         )

@@ -1,5 +1,6 @@
 """The flow of subjects: hand-counted, its sums, what does not add up, and boxes that neither overlap nor overflow."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 
 from cmrbridge.errors import InputError
 from cmrbridge.paper.flow import DatasetFlow, count_flow
-from cmrbridge.paper.flow_layout import COLUMN, PADDING, WIDTH, lay_out
+from cmrbridge.paper.flow_layout import BOLD, COLUMN, PADDING, WIDTH, lay_out
 
 COPIES = ("kept_dataset", "kept_subject", "kept_phase", "dropped_dataset", "dropped_subject", "dropped_phase")
 SPLIT = {"a1": "train", "a2": "train", "a3": "val", "a4": "test", "a5": "test", "a6": "train", "a7": "unused"}
@@ -59,11 +60,12 @@ def test_counts_that_do_not_add_up_are_refused(tmp_path: Path, split: dict, scor
 
 def test_boxes_neither_overlap_nor_overflow(tmp_path: Path) -> None:
     (one,) = flow(tmp_path, SPLIT, [])
-    drawing = lay_out(one)
+    drawing = lay_out(replace(one, name="a data set whose name is longer than the box is wide"))
     for above, below in zip(drawing.boxes, drawing.boxes[1:]):
         assert above.y + above.height < below.y
     for box in drawing.boxes:
         assert box.x + box.width < WIDTH
-        assert max(map(len, box.lines)) * COLUMN <= box.width - 2 * PADDING
+        letters = [BOLD if box.strong and number == 0 else COLUMN for number in range(len(box.lines))]
+        assert all(len(line) * letter <= box.width - 2 * PADDING for line, letter in zip(box.lines, letters))
     assert drawing.boxes[-1].y + drawing.boxes[-1].height < drawing.height
     assert "not tested" in drawing.boxes[-1].lines
