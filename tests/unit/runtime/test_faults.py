@@ -22,8 +22,6 @@ from cmrbridge.runtime.snakelock import workers
 from faults import Tell
 from trainings import Session, Training, write_inputs
 
-pytestmark = pytest.mark.long
-
 STEPS, EVERY = 40, 5
 WRITING = ".checkpoint.partial.safetensors.partial"
 ENDS = (".model.safetensors.partial", ".metrics.jsonl.partial", ".record.json.partial", "record.json")
@@ -87,7 +85,7 @@ def test_killed_again_and_again(whole: Training, training: Training, seed: int, 
         faults(name, tried=inside, survived=inside * survived, allowed=EVERY)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=pytest.mark.long)])
 def test_asked_to_stop(whole: Training, training: Training, number: signal.Signals, faults: Tell) -> None:
     """Its exit code asks for a requeue, and not a step is lost."""
     lost, random = 0, Random(1)
@@ -155,6 +153,7 @@ def test_the_disk_is_full(whole: Training, small_disk: Callable[[int], Path], fa
     faults("disk full at a write (a small tmpfs)", tried=1, survived=survived, lost=lost, allowed=EVERY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_the_disk_is_full_at_a_call(
     whole: Training, training: Training, call: str, monkeypatch: pytest.MonkeyPatch, faults: Tell
@@ -196,6 +195,7 @@ def read_only() -> Iterator[Callable[[Path], None]]:
         folder.chmod(0o755) if os.getuid() else subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.long
 def test_odd_surroundings(whole: Training, tmp_path: Path, read_only: Callable[[Path], None], faults: Tell) -> None:
     """Input that cannot be written, no HOME, blanks and letters of other alphabets, in the shell's own command."""
     inputs = tmp_path / "données d'été 心"
