@@ -16,6 +16,7 @@ from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.runtime.job import Run, standalone
 from cmrbridge.runtime.stop import explanation, is_pause
 
+ERRORS = 1  # of the data that were looked at
 USER_ERROR = 2
 PAUSED = 75  # EX_TEMPFAIL: run the same again
 QUIET = {
@@ -28,19 +29,18 @@ Train = Callable[[argparse.Namespace, dict[str, Any], Run], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; gives the exit code: 0 done, 2 the user's to mend, 75 paused and to be run again."""
+    """Entry point; gives the exit code: 0 done, 1 errors in checked data, 2 the user's to mend, 75 to be run again."""
     asked = parser().parse_args(arguments)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        asked.command(asked)
+        return int(asked.command(asked) or 0)
     except Exception as error:
         line = explanation(error)
         if line is None:
             raise
         print(line, file=sys.stderr)
         return PAUSED if is_pause(error) else USER_ERROR
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--processes", type=at_least_one, default=1, help="that share each batch, on a GPU each")
         command.add_argument("--minutes", type=float, help="pause after so long; run the same again to go on")
     add_data(commands)
+    add_check(commands)
     add_planning(commands)
     add_provenance(commands)
     add_housekeeping(commands)
@@ -85,6 +86,21 @@ def add_data(commands: Any) -> None:
     fetch.add_argument("--offline", action="store_true", help=without)
     fetch.add_argument("--hours", type=at_least_one, default=12, help="patience with the servers for one file; 12")
     fetch.add_argument("--table", type=Path, default=Path("resources/datasets.tsv"), help="where data sets come from")
+
+
+def add_check(commands: Any) -> None:
+    """The command that looks at data before anything learns from them: `check`."""
+    looking = commands.add_parser(
+        "check", help="all that is wrong or odd with data sets: a table and a page; code 1: errors"
+    )
+    looking.set_defaults(command=check_data)
+    looking.add_argument("folders", type=Path, nargs="+", metavar="PATH", help="folders of data sets")
+    looking.add_argument("--reader", help="their layout: acdc, mnms, mnms2 or manifest; recognised by default")
+    codes = "code of a structure in the files, such as LV=3; the layout's own by default"
+    looking.add_argument("--labels", type=pair, nargs="+", default=[], metavar="STRUCTURE=CODE", help=codes)
+    where = "of problems.csv, check.html and summary.txt; check by default"
+    looking.add_argument("-o", "--output", type=Path, default=Path("check"), metavar="FOLDER", help=where)
+    looking.add_argument("--cores", type=at_least_one, default=1, help="processes that share the subjects; 1")
 
 
 def add_planning(commands: Any) -> None:
@@ -191,6 +207,23 @@ def download(asked: argparse.Namespace) -> None:
             print(fetch_dataset(sources_from(rows), asked.output, os.environ, show, patience))
     finally:
         progress.close()
+
+
+def check_data(asked: argparse.Namespace) -> int:
+    from cmrbridge.data.check.command import check_folders
+    from cmrbridge.runtime.console import Progress
+
+    progress = Progress("check, subjects", sys.stderr)
+
+    def show(step: int, total: int | None = None, **values: float) -> None:
+        progress.show(step, total, values)
+
+    try:
+        text, errors = check_folders(asked.folders, asked.reader, dict(asked.labels), asked.output, show, asked.cores)
+    finally:
+        progress.close()
+    print(text)
+    return ERRORS if errors else 0
 
 
 def estimate(asked: argparse.Namespace) -> None:

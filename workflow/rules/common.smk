@@ -61,6 +61,7 @@ RESULTS = f"results/{STUDY['study']}"
 DOWNLOADS = Path(os.path.expandvars(STUDY["downloads"])).expanduser()
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
+CHECK = f"{RESULTS}/check"
 DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"
 READY = f"{RESULTS}/data/.ready"  # no domain can be called so
 DATA = f"{RESULTS}/data/{{domain}}"
