@@ -15,6 +15,7 @@ from cmrbridge.data.check.problem import Fault, Problem, problem
 from cmrbridge.data.frames import Frame
 
 Labels = NDArray[np.uint8]
+THICK = 1.5  # times the spacing of the third axis, from which on another axis looks like that of the slices
 FEW_SLICES, MANY_SLICES = 3, 30  # of a short axis stack: fewer hold no base, middle and apex, more are thin or not one
 
 
@@ -54,9 +55,9 @@ def look(frame: Frame, codes: dict[str, int]) -> tuple[Facts | None, list[Proble
     if image is None or voxels is None:
         problems += [told(fault, frame, frame.label) for fault in (read_nifti(frame.label)[1] if frame.label else [])]
         return None, problems
-    found = image_faults(voxels)
-    problems += [told(fault, frame, frame.image) for fault in [*found, *_stack_faults(voxels.shape)]]
-    if any(fault.check in ("not_finite", "constant") for fault in found):
+    found = [*image_faults(voxels), *stack_faults(voxels.shape, image.spacing)]
+    problems += [told(fault, frame, frame.image) for fault in found]
+    if any(fault.check in ("not_finite", "constant", "slice_axis") for fault in found):
         return None, problems
     labels, more = _labels(frame, image, voxels, codes)
     return _facts(frame, image, voxels, labels), problems + more
@@ -67,7 +68,12 @@ def told(fault: Fault, frame: Frame, path: Path) -> Problem:
     return problem(fault, frame.dataset, frame.subject, frame.phase, str(path))
 
 
-def _stack_faults(shape: tuple[int, ...]) -> list[Fault]:
+def stack_faults(shape: tuple[int, ...], spacing: tuple[float, float, float]) -> list[Fault]:
+    """Whether the third axis counts slices, and how many; shape in voxels, spacing in mm."""
+    for axis, name in enumerate(("first", "second")):
+        if shape[axis] < shape[2] and spacing[axis] > THICK * spacing[2]:
+            what = f"{shape[axis]} voxels, {spacing[axis]:g} mm apart, lie along the {name} axis: they look like slices"
+            return [Fault("slice_axis", what)]
     if FEW_SLICES <= shape[2] <= MANY_SLICES:
         return []
     return [Fault("slices", f"the stack has {shape[2]} slice{'s' if shape[2] > 1 else ''}")]

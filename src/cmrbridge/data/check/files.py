@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 HEADERS = {348: (nibabel.Nifti1Header, 352, b"n+1"), 540: (nibabel.Nifti2Header, 544, b"n+2")}  # by sizeof_hdr
 PLAIN_INTENTS = (0, 1001, 1002)  # none, estimate, label
 SKEW = 1e-3  # cosine between two axes up to which they count as square: 0.06 degrees
+BLOCK = 2**20  # bytes read at a time: what a header announces is never allocated before it is there
 SAME = 0.01  # relative difference of two spacings that are told apart
 
 
@@ -79,7 +80,7 @@ def read_nifti(path: Path) -> tuple[Nifti | None, list[Fault]]:
     return Nifti(stored, slope, inter, affine_of(header), (x, y, z)), faults
 
 
-def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], int, bytes]:
+def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], int, bytearray]:
     """(header, shape, offset of the voxels, all bytes), once they are found to fit one another."""
     start = stream.read(540)
     header, least, magic = _header(start)
@@ -101,12 +102,12 @@ def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], in
     announced = int(offset) + math.prod(shape) * kind.itemsize
     if announced > LARGEST_BYTES:
         raise _Unusable("header_size", f"the header announces {list(shape)} voxels, {announced / 2**30:.0f} GiB")
-    content = start + stream.read(max(0, announced - len(start)))
-    beyond = len(content) - announced
-    while block := stream.read(2**20):  # to the end: only there is the checksum compared
-        beyond += len(block)
-    if beyond:
-        raise _Unusable("header_size", f"the header announces {announced} bytes, the file holds {announced + beyond}")
+    content = bytearray(start)
+    while len(content) <= announced and (block := stream.read(BLOCK)):  # to the end: only there is gzip's checksum
+        content += block
+    if len(content) != announced:
+        held = f"{len(content)}" if len(content) < announced else "more"
+        raise _Unusable("header_size", f"the header announces {announced} bytes, the file holds {held}")
     return header, shape, int(offset), content
 
 

@@ -24,7 +24,8 @@ def page(problems: list[Problem], frames: dict[Case, Frame], codes: dict[str, di
     environment = Environment(
         loader=PackageLoader("cmrbridge.data.check", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    rows = [(one, pictures.get(((one.dataset, one.subject, one.phase), one.slice), "")) for one in problems]
+    # a case and slice of which several things are told is shown with the first of them
+    rows = [(one, pictures.pop(((one.dataset, one.subject, one.phase), one.slice), "")) for one in problems]
     return environment.get_template("page.html.j2").render(summary=summary, rows=rows)
 
 
