@@ -48,7 +48,7 @@ def test_a_cancelled_job_goes_on_in_another_and_the_scores_are_those_of_one_mach
 
 @pytest.mark.long
 def test_a_study_from_its_first_file_ends_as_on_one_machine(here: Study, cluster: Cluster, tmp_path: Path) -> None:
-    """Duplicates, splits and the sign that all is ready share one job, the check has its own; the training is given a GPU."""
+    """Duplicates, splits and the sign that all is ready share one job; the training is given a GPU."""
     before = set(cluster.states())
     study = Study(tmp_path, cluster)
     assert study.run(CASES, "--set-resources", f"{TRAIN}:gpu=1") == 0, study.said()[-3000:]

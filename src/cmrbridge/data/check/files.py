@@ -87,8 +87,8 @@ def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], in
     shape = _shape(header)
     try:
         kind = header.get_data_dtype()
-    except HeaderDataError as error:
-        raise _Unusable("header_type", f"the header names no known type of voxels ({error})") from error
+    except (HeaderDataError, KeyError) as error:
+        raise _Unusable("header_type", f"the header names no type of voxels that NIfTI has ({error})") from error
     bits = int(header["bitpix"])
     if kind.kind not in "iuf":
         raise _Unusable("header_type", f"voxels are {kind} (colour or complex)")

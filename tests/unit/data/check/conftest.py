@@ -25,6 +25,7 @@ class Cohort:
 
     def __init__(self, folder: Path, heart: Heart, subjects: int) -> None:
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         rows = []
         for number in range(subjects):
             for phase, cavity in (("ED", 12), ("ES", 8)):
@@ -56,7 +57,7 @@ class Cohort:
 
     def voxels(self, path: Path, change: Callable[[np.ndarray], np.ndarray | None]) -> None:
         """Write what ``change`` gives of a file's voxels, or the voxels as it leaves them."""
-        array = np.array(nibabel.load(path).dataobj)
+        array = np.asarray(nibabel.load(path).dataobj).copy()
         changed = change(array)
         self.write(path, array if changed is None else changed)
 
