@@ -1,5 +1,6 @@
 """Entry point: look at every file of every data set, and write the table, the page and the summary."""
 
+import csv
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from cmrbridge.data.check.problem import Fault, Problem, as_csv, merged, ordered
 from cmrbridge.data.check.subjects import subject_faults
 from cmrbridge.data.frames import Frame, IngestSettings
 from cmrbridge.data.readers import LABELS, READERS
-from cmrbridge.errors import InputError
 from cmrbridge.files import write_atomically
 
 if TYPE_CHECKING:  # the protocol lives beside torch, which reading files does not need
@@ -52,36 +52,38 @@ def check(
 
     workers: processes that look at subjects side by side; the result is the same for any number.
     """
+    problems, frames = find_problems(datasets, workers, report)
+    subjects = {name: len({one.subject for one in listed}) for name, listed in frames.items()}
+    text = summary_of(problems, subjects)
+    cases: dict[Case, Frame] = {(one.dataset, one.subject, one.phase): one for each in frames.values() for one in each}
+    html = page(problems, cases, {one.settings.dataset: one.codes for one in datasets}, text)
+    for path, content in ((table, as_csv(problems)), (page_file, html), (summary, f"{text}\n")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    return problems
+
+
+def find_problems(
+    datasets: list[DataSet], workers: int, report: "Report"
+) -> tuple[list[Problem], dict[str, list[Frame]]]:
+    """(problems in the order of the table, frames of each data set)."""
     frames: dict[str, list[Frame]] = {}
     problems: list[Problem] = []
-    volumes = {one.settings.dataset: volumes_in(one.folder) for one in datasets}
+    people: list[Person] = []
+    counts: dict[str, int] = {}
     for one in datasets:
-        frames[one.settings.dataset], found = _listed(one, volumes[one.settings.dataset])
+        name, volumes = one.settings.dataset, volumes_in(one.folder)
+        counts[name] = len(volumes)
+        frames[name], found = _listed(one, volumes)
         problems += found
-    codes = {one.settings.dataset: one.codes for one in datasets}
-    people = [
-        (list(group), codes[name])
-        for name, listed in frames.items()
-        for _, group in groupby(listed, key=lambda frame: frame.subject)
-    ]
+        people += [(list(group), one.codes) for _, group in groupby(frames[name], key=lambda frame: frame.subject)]
     facts: list[Facts] = []
     for done, (seen, found) in enumerate(_spread(people, workers), 1):
         facts += seen
         problems += found
         report(done, len(people), problems=float(len(problems)))
-    problems += _compared(facts, list(frames))
-    problems = ordered(merged(problems, {name: len(files) for name, files in volumes.items()}))
-    cases: dict[Case, Frame] = {(one.dataset, one.subject, one.phase): one for all_ in frames.values() for one in all_}
-    subjects = {name: len({one.subject for one in listed}) for name, listed in frames.items()}
-    text = summary_of(problems, subjects)
-    for path, content in (
-        (table, as_csv(problems)),
-        (page_file, page(problems, cases, codes, text)),
-        (summary, f"{text}\n"),
-    ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
-    return problems
+    problems += _compared(facts, frames)
+    return ordered(merged(problems, counts)), frames
 
 
 def look_at_subject(person: Person) -> tuple[list[Facts], list[Problem]]:
@@ -111,7 +113,7 @@ def _listed(one: DataSet, volumes: list[Path]) -> tuple[list[Frame], list[Proble
     problems += [tell(fault, file=str(one.folder)) for fault in split_faults(volumes, one.folder)]
     try:
         frames = READERS[one.settings.reader](one.folder, one.settings)
-    except InputError as error:
+    except (ValueError, OverflowError, OSError, csv.Error) as error:  # InputError, and what no reader foresaw
         frames = []
         problems.append(tell(Fault("layout", str(error)), file=str(one.folder)))
     else:

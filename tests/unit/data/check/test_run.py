@@ -65,6 +65,17 @@ def test_a_careless_table_is_read(cohort) -> None:
     assert one.check() == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("0 1 2", "0 nan 2"), ("0 1 2", "0 inf 2"), ("NOR", "N" * 200_000), ("phase", "Phase")]
+)
+def test_a_table_that_no_reader_can_read_is_one_error(cohort, old: str, new: str) -> None:
+    """Files are read to their end all the same."""
+    one = cohort(1)
+    one.table(lambda text: text.replace(old, new))
+    one.label().write_bytes(one.label().read_bytes()[:-9])
+    assert [(row.check, row.subject) for row in one.check()] == [("damaged", ""), ("layout", "")]
+
+
 def test_several_processes_tell_the_same(cohort) -> None:
     one = cohort(3)
     one.image(1).unlink()
