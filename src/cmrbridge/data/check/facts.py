@@ -53,8 +53,8 @@ def look(frame: Frame, codes: dict[str, int]) -> tuple[Facts | None, list[Proble
         except ValueError as error:
             problems.append(told(Fault("frame", f"no such frame: {error}"), frame, frame.image))
     if image is None or voxels is None:
-        if frame.label is not None:
-            problems += [told(fault, frame, frame.label) for fault in read_nifti(frame.label)[1]]
+        label = frame.label
+        problems += [told(fault, frame, label) for fault in read_nifti(label)[1]] if label else []
         return None, problems
     found = [*image_faults(voxels), *stack_faults(voxels.shape, image.spacing)]
     problems += [told(fault, frame, frame.image) for fault in found]

@@ -113,7 +113,7 @@ def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], in
 
 def _header(start: bytes) -> tuple[Any, int, bytes]:
     for order in ("little", "big"):
-        kind, least, magic = HEADERS.get(int.from_bytes(start[:4], order), (None, 0, b""))  # type: ignore[arg-type]
+        kind, least, magic = HEADERS.get(int.from_bytes(start[:4], order), (None, 0, b""))
         if kind is not None and len(start) >= kind.template_dtype.itemsize:
             sign = "<" if order == "little" else ">"
             return kind(start[: kind.template_dtype.itemsize], endianness=sign, check=False), least, magic

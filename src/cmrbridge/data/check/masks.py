@@ -16,9 +16,10 @@ EIGHT = np.ones((3, 3), bool)  # pieces are joined over corners: a thin wall is
 
 def mask_faults(labels: Labels, annotated: tuple[str, ...]) -> list[Fault]:
     """Topology of one frame's labels; what is not annotated is not asked for."""
-    if {"LV", "MYO"} <= {*annotated} and _both(labels) and enclosed(np.moveaxis(labels, 2, 0)) < ENCLOSED:
-        share = 100 * enclosed(np.moveaxis(labels, 2, 0))
-        return [Fault("codes_swapped", f"the myocardium encloses {share:.0f} % of the cavity's rim only")]
+    if {"LV", "MYO"} <= {*annotated} and _both(labels):
+        share = enclosed(np.moveaxis(labels, 2, 0))
+        if share < ENCLOSED:
+            return [Fault("codes_swapped", f"the myocardium encloses {100 * share:.0f} % of the cavity's rim only")]
     labels = _trimmed(labels)
     faults = [fault for name in annotated for fault in gap_faults(labels == STRUCTURES[name], name)]
     inner = inner_slices(labels == STRUCTURES["LV"])
@@ -54,7 +55,7 @@ def slice_faults(labels: Labels, annotated: tuple[str, ...], index: int, inner: 
 
 def gap_faults(mask: Bools, name: str) -> list[Fault]:
     """Slices without the structure between slices that have it."""
-    has = mask.any(axis=(0, 1))
+    has = np.asarray(mask.any(axis=(0, 1)))
     found = np.flatnonzero(has)
     lacking = [int(index) for index in range(found[0], found[-1]) if not has[index]] if len(found) else []
     return [Fault("gap", f"{name} is missing in slice {index}, and there before and after", index) for index in lacking]
@@ -73,12 +74,14 @@ def inner_slices(cavity: Bools) -> range:
 
 
 def _both(labels: Labels) -> bool:
-    return bool(((labels == 1).any(axis=(0, 1)) & (labels == 2).any(axis=(0, 1))).any())
+    """Whether any slice holds LV and myocardium."""
+    lv, myo = (np.asarray((labels == STRUCTURES[name]).any(axis=(0, 1))) for name in ("LV", "MYO"))
+    return bool((lv & myo).any())
 
 
 def _trimmed(labels: Labels) -> Labels:
     """Without empty rows and columns but a margin of one pixel: what is asked of it is asked of neighbours."""
-    marked = labels.any(axis=2)
+    marked = np.asarray(labels.any(axis=2))
     spans = [np.flatnonzero(marked.any(axis=1 - axis)) for axis in (0, 1)]
     if not len(spans[0]):
         return labels[:1, :1]

@@ -30,7 +30,7 @@ def picture(frame: Frame, codes: dict[str, int], index: int | None) -> str:
     if voxels is None:
         return ""
     labels = _labels(frame, codes, voxels.shape)
-    window = _window(labels.any(axis=2))
+    window = _window(labels)
     bright = _bright(voxels[window])
     shown = chosen(voxels.shape[2], index)
     tiles = [_tile(bright[:, :, one], labels[window][:, :, one], one == index) for one in shown]
@@ -63,8 +63,9 @@ def _labels(frame: Frame, codes: dict[str, int], shape: tuple[int, ...]) -> Byte
     return canonical
 
 
-def _window(marked: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """A square around the labels (x, y), or all where there are none."""
+def _window(labels: Bytes) -> tuple[slice, slice]:
+    """A square around the labels (x, y, slice), or all where there are none."""
+    marked = np.asarray(labels.any(axis=2))
     if not marked.any():
         return slice(None), slice(None)
     spans = [np.flatnonzero(marked.any(axis=1 - axis)) for axis in (0, 1)]

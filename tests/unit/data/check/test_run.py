@@ -73,7 +73,7 @@ def test_a_table_that_no_reader_can_read_is_one_error(cohort, old: str, new: str
     one = cohort(1)
     one.table(lambda text: text.replace(old, new))
     one.label().write_bytes(one.label().read_bytes()[:-9])
-    assert [(row.check, row.subject) for row in one.check()] == [("damaged", ""), ("layout", "")]
+    assert [(row.check, row.subject) for row in one.check()] == [("layout", ""), ("damaged", "")]
 
 
 def test_several_processes_tell_the_same(cohort) -> None:
