@@ -84,22 +84,13 @@ def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], in
     """(header, shape, offset of the voxels, all bytes), once they are found to fit one another."""
     start = stream.read(540)
     header, least, magic = _header(start)
-    shape = _shape(header)
-    try:
-        kind = header.get_data_dtype()
-    except (HeaderDataError, KeyError) as error:
-        raise _Unusable("header_type", f"the header names no type of voxels that NIfTI has ({error})") from error
-    bits = int(header["bitpix"])
-    if kind.kind not in "iuf":
-        raise _Unusable("header_type", f"voxels are {kind} (colour or complex)")
-    if bits != kind.itemsize * 8:
-        raise _Unusable("header_type", f"the header says {bits} bits a voxel and the type {kind}, which has others")
-    offset = float(header["vox_offset"])
     if bytes(header["magic"].item())[:3] != magic:
         raise _Unusable("not_nifti", "its header is of a pair .hdr and .img, or of no NIfTI file")
+    shape, width = _shape(header), _width(header)
+    offset = float(header["vox_offset"])
     if not (math.isfinite(offset) and offset.is_integer() and offset >= least):
         raise _Unusable("header_size", f"the header puts the voxels at byte {offset:g}, they begin at {least} or later")
-    announced = int(offset) + math.prod(shape) * kind.itemsize
+    announced = int(offset) + math.prod(shape) * width
     if announced > LARGEST_BYTES:
         raise _Unusable("header_size", f"the header announces {list(shape)} voxels, {announced / 2**30:.0f} GiB")
     content = bytearray(start)
@@ -109,6 +100,20 @@ def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], in
         held = f"{len(content)}" if len(content) < announced else "more"
         raise _Unusable("header_size", f"the header announces {announced} bytes, the file holds {held}")
     return header, shape, int(offset), content
+
+
+def _width(header: Any) -> int:
+    """Bytes of a voxel, which type and bitpix both tell."""
+    try:
+        kind = header.get_data_dtype()
+    except (HeaderDataError, KeyError) as error:
+        raise _Unusable("header_type", f"the header names no type of voxels that NIfTI has ({error})") from error
+    bits = int(header["bitpix"])
+    if kind.kind not in "iuf":
+        raise _Unusable("header_type", f"voxels are {kind} (colour or complex)")
+    if bits != kind.itemsize * 8:
+        raise _Unusable("header_type", f"the header says {bits} bits a voxel and the type {kind}, which has others")
+    return int(kind.itemsize)
 
 
 def _header(start: bytes) -> tuple[Any, int, bytes]:
