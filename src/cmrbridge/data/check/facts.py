@@ -10,7 +10,7 @@ from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.data.check.files import Nifti, read_nifti
 from cmrbridge.data.check.images import digest, image_faults
 from cmrbridge.data.check.labels import grid_faults, label_faults, placement_faults
-from cmrbridge.data.check.masks import mask_faults
+from cmrbridge.data.check.masks import mask_faults, side_faults
 from cmrbridge.data.check.problem import Fault, Problem, problem
 from cmrbridge.data.frames import Frame
 
@@ -97,7 +97,10 @@ def _labels(
         except ValueError as error:
             faults.append(Fault("frame", f"no such frame: {error}"))
     if labels is not None and labels.any():
-        faults += [*mask_faults(labels, frame.annotated), *placement_faults(labels, voxels)]
+        found = mask_faults(labels, frame.annotated)
+        faults += [*found, *placement_faults(labels, voxels)]
+        if not any(fault.check == "codes_swapped" for fault in found):
+            faults += side_faults(labels, image.affine)
     return labels, [told(fault, frame, frame.label) for fault in faults]
 
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cmrbridge.core.anatomy import STRUCTURES, grow
+from cmrbridge.core.geometry import orientation
 from cmrbridge.data.check.problem import Fault
 from cmrbridge.data.checks import ENCLOSED, enclosed
 
@@ -51,6 +52,29 @@ def slice_faults(labels: Labels, annotated: tuple[str, ...], index: int, inner: 
     if rv.any() and myo.any() and not (grow(rv, corners=True) & myo).any():
         faults.append(Fault("rv_apart", f"RV and myocardium do not touch in slice {index}", index))
     return faults
+
+
+def side_faults(labels: Labels, affine: NDArray[np.float64]) -> list[Fault]:
+    """An RV to the right of the LV, in the view that the affine (4 × 4, voxel to RAS) makes upright.
+
+    Above or below is no sign: hearts lie turned.
+    """
+    rv, lv = (np.argwhere((labels == STRUCTURES[name]) & _shared(labels)) for name in ("RV", "LV"))
+    if not len(rv) or not len(lv):
+        return []
+    along = (rv.mean(axis=0) - lv.mean(axis=0))[:2] * np.linalg.norm(affine[:3, :2], axis=0)
+    transpose, flip_rows, flip_columns = orientation(affine)
+    down, across = along[::-1] if transpose else along
+    right = -across if flip_columns else across
+    if right <= abs(down):
+        return []
+    return [Fault("mirrored", f"the RV lies {right:.0f} mm to the right of the LV, as in a mirror")]
+
+
+def _shared(labels: Labels) -> Bools:
+    """The slices that hold both cavities, as a mask to be broadcast."""
+    rv, lv = (np.asarray((labels == STRUCTURES[name]).any(axis=(0, 1))) for name in ("RV", "LV"))
+    return np.asarray((rv & lv)[None, None])
 
 
 def gap_faults(mask: Bools, name: str) -> list[Fault]:

@@ -77,6 +77,7 @@ KINDS = {
     "pieces": Kind("note", CONTOUR),
     "rv_touches_lv": Kind("note", CONTOUR),
     "rv_apart": Kind("note", CONTOUR),
+    "mirrored": Kind("warning", "export image and labels again with the affine of the scan", habit=True),
     "gap": Kind("warning", CONTOUR),
     "volume": Kind("warning", "look at spacing and contours"),
     # a subject

@@ -11,7 +11,7 @@ from cmrbridge.data.check.facts import Facts, stack_faults
 from cmrbridge.data.check.files import farthest, header_faults, skewness
 from cmrbridge.data.check.images import image_faults
 from cmrbridge.data.check.labels import label_faults, placement_faults
-from cmrbridge.data.check.masks import inner_slices, mask_faults, pieces
+from cmrbridge.data.check.masks import inner_slices, mask_faults, pieces, side_faults
 from cmrbridge.data.check.pictures import chosen
 from cmrbridge.data.check.problem import harmless
 from cmrbridge.data.check.subjects import function_faults, left_out, shared_counts, size_faults
@@ -161,3 +161,17 @@ def test_the_slices_of_a_picture() -> None:
     assert chosen(10, 9) == [5, 6, 7, 8, 9]
     assert chosen(3, 1) == [0, 1, 2]
     assert chosen(1, None) == [0]
+
+
+def test_the_side_of_the_rv() -> None:
+    """The same heart in four files: as it is, turned with its affine, and mirrored against it."""
+    labels = square()
+    labels[0:3, 3:9] = 3  # toward lower x; x runs to the patient's left
+    upright = np.diag([-2.0, -2, 8, 1])
+    turned = upright[:, [1, 0, 2, 3]]
+    assert side_faults(labels, upright) == []
+    assert side_faults(labels.swapaxes(0, 1), turned) == []
+    assert side_faults(labels[::-1], np.diag([2.0, -2, 8, 1])) == []
+    assert [fault.what for fault in side_faults(labels[::-1], upright)] == [
+        "the RV lies 9 mm to the right of the LV, as in a mirror"
+    ]

@@ -150,6 +150,7 @@ WAYS: Ways = {
     "pieces": of_label(put((2, 2, MIDDLE), 3)),
     "rv_touches_lv": of_label(relabelled({2: 3}, MIDDLE)),
     "rv_apart": of_label(torn_rv),
+    "mirrored": cut(lambda one: one.both(), np.s_[::-1]),
     "gap": of_label(put(np.s_[:, :, MIDDLE], 0)),
     "volume": of_label(put(np.s_[:, :, 1:], 0), "ED", "ES"),
     "phase_order": swapped,
