@@ -63,7 +63,7 @@ def side_faults(labels: Labels, affine: NDArray[np.float64]) -> list[Fault]:
     if not len(rv) or not len(lv):
         return []
     along = (rv.mean(axis=0) - lv.mean(axis=0))[:2] * np.linalg.norm(affine[:3, :2], axis=0)
-    transpose, flip_rows, flip_columns = orientation(affine)
+    transpose, _, flip_columns = orientation(affine)
     down, across = along[::-1] if transpose else along
     right = -across if flip_columns else across
     if right <= abs(down):
