@@ -54,7 +54,7 @@ def test_a_study_from_its_first_file_ends_as_on_one_machine(here: Study, cluster
     assert study.run(CASES, "--set-resources", f"{TRAIN}:gpu=1") == 0, study.said()[-3000:]
     assert study.result(CASES) == here.result(CASES)
     jobs = [cluster.ask("scontrol", "show", "job", number) for number in set(cluster.states()) - before]
-    assert len(jobs) == 7
+    assert len(jobs) == 8
     assert [f"Comment=rule_{TRAIN}" in job for job in jobs if "gpu:1" in job] == [True]
 
 

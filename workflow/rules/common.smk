@@ -62,6 +62,7 @@ DOWNLOADS = Path(os.path.expandvars(STUDY["downloads"])).expanduser()
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
 DICOM = f"{RESULTS}/dicom/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
+CHECK = f"{RESULTS}/check"
 DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"
 READY = f"{RESULTS}/data/.ready"  # no domain can be called so
 DATA = f"{RESULTS}/data/{{domain}}"

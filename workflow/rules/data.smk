@@ -1,7 +1,8 @@
 """Data: any data set's files to canonical packs, one folder per domain.
 
 Needs   the folder of each data set (datasets.*.path), or nothing for the phantom
-Makes   data/.ready, for which every domain of the study must be in order: no training starts before;
+Makes   data/.ready, for which every domain must be in order and the check free of errors: no training starts before;
+        check/{problems.csv,check.html,summary.txt};
         results/{study}/{phantom,dicom}/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
         ingest/duplicates.csv, data/{domain}/{training.npz,images.npz,test.npz,split.csv}
 """
@@ -54,6 +55,33 @@ rule convert_dicom:
         },
     script:
         "../scripts/convert_dicom.py"
+
+
+rule check:
+    input:
+        folders=[dataset_folder(one) for one in checked()],
+    output:
+        problems=f"{CHECK}/problems.csv",
+        page=report(
+            f"{CHECK}/check.html", category="Data", caption="../report/check.rst"
+        ),
+        summary=f"{CHECK}/summary.txt",
+        record=f"{CHECK}/record.json",
+    log:
+        f"{CHECK}/log.txt",
+    benchmark:
+        f"{CHECK}/benchmark.tsv"
+    priority: 10  # before the data are prepared: it names every fault, ingest the first
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(2000),
+        runtime=more(60),
+    params:
+        code=code("check", "cmrbridge.data.check.run"),
+        settings=check_settings(),
+    script:
+        "../scripts/check.py"
 
 
 rule ingest:
@@ -133,9 +161,10 @@ rule split_domain:
 
 rule ready:
     input:
-        expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
+        problems=f"{CHECK}/problems.csv",
+        splits=expand(f"{DATA}/split.csv", domain=domains_of(STUDY)),
     output:
-        READY,
+        approved=READY,
     log:
         f"{RESULTS}/data/ready.log.txt",
     conda:
@@ -143,5 +172,7 @@ rule ready:
     resources:
         mem_mb=500,
         runtime=5,
-    shell:
-        "cat {input:q} > {output:q} 2> {log:q}"
+    params:
+        code=code("ready", "cmrbridge.data.check.ready"),
+    script:
+        "../scripts/ready.py"

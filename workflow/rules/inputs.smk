@@ -4,6 +4,8 @@ Needs   STUDY, RUNS and the folders of common.smk
 Makes   functions; no rule
 """
 
+from types import SimpleNamespace
+
 # data sets that a rule makes, or turns into NIfTI files, with a manifest
 MADE = ("phantom", "dicom")
 
@@ -24,6 +26,20 @@ def ingest_settings(wildcards):
         **{key: dataset[key] for key in kept if key in dataset},
         **STUDY["image"],
     }
+
+
+def checked():
+    """The data sets that the study touches, as wildcards."""
+    return [SimpleNamespace(dataset=name) for name in datasets_of(STUDY)]
+
+
+def check_settings():
+    """How each data set's files are read: nothing of the image that a study makes of them."""
+    kept = ("dataset", "reader", "labels", "vendor")
+    return [
+        {key: value for key, value in ingest_settings(one).items() if key in kept}
+        for one in checked()
+    ]
 
 
 def synthetic_pairs(wildcards):

@@ -1,5 +1,5 @@
-"""Data sets fetched and converted; what a study would cost, who works on it, where its numbers come from; and the
-trainings without Snakemake, from packed files, in resumable slices, on a borrowed machine."""
+"""Data sets fetched, converted and checked; what a study would cost, who works on it, where its numbers come from; and
+the trainings without Snakemake, from packed files, in resumable slices, on a borrowed machine."""
 
 import argparse
 import os
@@ -21,19 +21,18 @@ QUIET = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; gives the exit code: 0 done, 2 the user's to mend, 75 paused and to be run again."""
+    """Entry point; gives the exit code: 0 done, 1 errors in checked data, 2 the user's to mend, 75 to be run again."""
     asked = parser().parse_args(arguments)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        asked.command(asked)
+        return int(asked.command(asked) or 0)
     except Exception as error:
         line = explanation(error)
         if line is None:
             raise
         print(line, file=sys.stderr)
         return PAUSED if is_pause(error) else USER_ERROR
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:

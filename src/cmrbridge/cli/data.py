@@ -1,4 +1,4 @@
-"""Data sets: fetched from their hosts, converted from a scanner's files."""
+"""Data sets: fetched from their hosts, converted from a scanner's files, checked."""
 
 import argparse
 import os
@@ -6,11 +6,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cmrbridge.cli.arguments import at_least_one
+from cmrbridge.cli.arguments import at_least_one, pair
+
+ERRORS = 1  # exit code of `check`
 
 
 def add(commands: Any) -> None:
-    """The commands that bring data: `download` and `dicom`."""
+    """The commands `download`, `dicom` and `check`."""
+    add_download(commands)
+    add_dicom(commands)
+    add_check(commands)
+
+
+def add_download(commands: Any) -> None:
     fetch = commands.add_parser("download", help="a data set of resources/datasets.tsv, verified and unpacked")
     fetch.set_defaults(command=download)
     fetch.add_argument("name", metavar="NAME", help="acdc, sunnybrook, mnms or mnms2")
@@ -20,6 +28,9 @@ def add(commands: Any) -> None:
     fetch.add_argument("--offline", action="store_true", help=without)
     fetch.add_argument("--hours", type=at_least_one, default=12, help="patience with the servers for one file; 12")
     fetch.add_argument("--table", type=Path, default=Path("resources/datasets.tsv"), help="where data sets come from")
+
+
+def add_dicom(commands: Any) -> None:
     dicom = commands.add_parser("dicom", help="short-axis cines of a DICOM folder as NIfTI, with a manifest")
     dicom.set_defaults(command=convert)
     dicom.add_argument("folder", type=Path, metavar="FOLDER", help="of the DICOM files, at any depth")
@@ -30,6 +41,20 @@ def add(commands: Any) -> None:
     dicom.add_argument("--subjects-by", choices=["patient", "study", "folder"], default="patient", help=apart)
     secret = "file of the secret that subject keys are made with, drawn where it is missing; OUTPUT.salt by default"
     dicom.add_argument("--salt", type=Path, metavar="FILE", help=secret)
+
+
+def add_check(commands: Any) -> None:
+    looking = commands.add_parser(
+        "check", help="all that is wrong or odd with data sets: a table and a page; code 1: errors"
+    )
+    looking.set_defaults(command=check_data)
+    looking.add_argument("folders", type=Path, nargs="+", metavar="PATH", help="folders of data sets")
+    looking.add_argument("--reader", help="their layout: acdc, mnms, mnms2 or manifest; recognised by default")
+    codes = "code of a structure in the files, such as LV=3; the layout's own by default"
+    looking.add_argument("--labels", type=pair, nargs="+", default=[], metavar="STRUCTURE=CODE", help=codes)
+    where = "of problems.csv, check.html and summary.txt; check by default"
+    looking.add_argument("-o", "--output", type=Path, default=Path("check"), metavar="FOLDER", help=where)
+    looking.add_argument("--cores", type=at_least_one, default=1, help="processes that share the subjects; 1")
 
 
 def download(asked: argparse.Namespace) -> None:
@@ -68,3 +93,20 @@ def convert(asked: argparse.Namespace) -> None:
         report=lambda done, total: print(f"{done} of {total} subjects", file=sys.stderr),
     )
     print(f"{asked.output}: cines.csv says what was taken and why; manifest.csv is for a study")
+
+
+def check_data(asked: argparse.Namespace) -> int:
+    from cmrbridge.data.check.command import check_folders
+    from cmrbridge.runtime.console import Progress
+
+    progress = Progress("check, subjects", sys.stderr)
+
+    def show(step: int, total: int | None = None, **values: float) -> None:
+        progress.show(step, total, values)
+
+    try:
+        text, errors = check_folders(asked.folders, asked.reader, dict(asked.labels), asked.output, show, asked.cores)
+    finally:
+        progress.close()
+    print(text)
+    return ERRORS if errors else 0

@@ -142,6 +142,9 @@ _RULES: dict[str, Callable[[_Study, Job], Work]] = {
     "split_domain": lambda study, job: Work(
         "", "subjects", sum(study.cohorts.subjects(job.wildcards["domain"], part) for part in ("train", "val", "test"))
     ),
+    "check": lambda study, job: Work(
+        "", "subjects", sum(study.cohorts.of_dataset(one["dataset"]) for one in job.params["settings"])
+    ),
     **dict.fromkeys(GENERATORS, _generator),
     "sample_masks": _drawing("train_masks", lambda job: job.params["settings"]["ratio"]),
     "render_shard": _drawing("train_synthesis", lambda job: job.params["ratio"] / job.params["shards"]),
