@@ -156,7 +156,9 @@ def test_a_damaged_state_falls_back_on_the_previous(tmp_path: Path, caplog: pyte
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux alone tells which files are mapped")
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(), reason="runs on Linux alone, which tells what files are mapped"
+)
 def test_a_training_that_went_on_lets_go_of_its_old_state(tmp_path: Path) -> None:
     """A mapped file takes its room on the disk after it was replaced: beside two states and a new one, a fourth."""
     module, path = nn.Linear(64, 64), tmp_path / "state.safetensors"

@@ -126,7 +126,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     def mounted(size: int) -> Path:
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
         if subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("only root may mount a small disk")
+            pytest.skip("run as root, who alone may mount a small disk")
         return folder
 
     yield mounted
