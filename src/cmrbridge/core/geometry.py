@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Voxel = TypeVar("Voxel", bound=np.generic)
 
+THICK = 1.5  # times the third axis' spacing, from which on another axis is taken for that of the slices
+
 
 @dataclass(frozen=True)
 class Grid:
     """How one volume's canonical crop lies in its file.
 
-    shape, spacing: of the file's array (x, y, slice), voxels and mm.
+    shape, spacing: of the file's array with the slices last (x, y, slice), voxels and mm.
     transpose, flip_rows, flip_columns: bring a file plane (x, y) to the upright (row, column) view, in this order.
     centre: (row, column) of the heart in the upright view, in file pixels.
     size, spacing_mm: of the canonical square crop, pixels and mm.
@@ -40,6 +42,31 @@ class Grid:
         """mm per (row, column) of the upright view."""
         x, y, _ = self.spacing
         return (y, x) if self.transpose else (x, y)
+
+
+def slice_axis(shape: tuple[int, ...], spacing: tuple[float, ...]) -> int:
+    """Which axis of a file, 0 to 2, counts its slices: the last of a stack as scanned.
+
+    Another has fewer voxels that lie farther apart, by more than `THICK`, where an export laid the axes along the body.
+    shape, spacing: voxels and mm along the file's axes; a time axis behind them is left out.
+    """
+    others = [axis for axis in (0, 1) if shape[axis] < shape[2] and spacing[axis] > THICK * spacing[2]]
+    return max(others, key=lambda axis: spacing[axis], default=2)
+
+
+def slices_last(volume: NDArray[Voxel], axis: int) -> NDArray[Voxel]:
+    """A file's array whose ``axis`` counts slices → (x, y, slice), the other two in their order; time stays last."""
+    return np.moveaxis(volume, axis, 2)
+
+
+def slices_back(volume: NDArray[Voxel], axis: int) -> NDArray[Voxel]:
+    """Inverse of `slices_last`."""
+    return np.moveaxis(volume, 2, axis)
+
+
+def columns_last(axis: int) -> list[int]:
+    """Order of the axes, and so of an affine's columns, after `slices_last`."""
+    return [*(one for one in range(3) if one != axis), axis]
 
 
 def orientation(affine: NDArray[np.float64]) -> tuple[bool, bool, bool]:

@@ -29,7 +29,7 @@ __all__ = ["COLUMNS", "IngestSettings", "ingest"]
 COLUMNS = (
     *("dataset", "subject", "phase", "vendor", "centre", "scanner", "field_strength_t", "pathology", "annotated"),
     *("licence", "spacing_x", "spacing_y", "spacing_z", "slices", "image", "label", "sha256", "centre_x", "centre_y"),
-    *("cut_off", "image_frame", "label_frame", "codes", "warnings"),
+    *("cut_off", "image_frame", "label_frame", "codes", "slice_axis", "warnings"),
 )
 PERCENTILES = (0.5, 99.5)  # of the whole volume: they become 0 and 255
 
@@ -142,6 +142,7 @@ def _row(frame: Frame, volume: Volume, grid: Grid, codes: dict[str, int], settin
         "image_frame": "" if frame.image_frame is None else frame.image_frame,
         "label_frame": "" if frame.label_frame is None else frame.label_frame,
         "codes": " ".join(f"{name}={code}" for name, code in codes.items()),
+        "slice_axis": volume.slice_axis,
         "warnings": "",
     }
 

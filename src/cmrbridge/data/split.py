@@ -18,6 +18,7 @@ PER_FRAME = {"phase", "annotated", "slices", "image", "label", "sha256", "centre
     "image_frame",
     "label_frame",
     "codes",
+    "slice_axis",
     "warnings",
 }
 AGAIN = "run the ingest of this data set again"

@@ -14,6 +14,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from cmrbridge.core.anatomy import STRUCTURES
+from cmrbridge.core.geometry import columns_last, slice_axis, slices_last
 from cmrbridge.errors import InputError
 
 LARGEST_BYTES = 4 * 2**30  # of one file, unpacked
@@ -25,11 +26,15 @@ HEADERS = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}
 
 @dataclass(frozen=True)
 class Volume:
-    """voxels: (x, y, slice) float32; affine: 4 × 4, voxel to RAS mm; spacing: mm per voxel along x, y, slice."""
+    """voxels: (x, y, slice) float32; affine: 4 × 4, voxel to RAS mm; spacing: mm per voxel along x, y, slice.
+
+    slice_axis: of the file, which is brought last where it is another (`core.geometry.slice_axis`).
+    """
 
     voxels: NDArray[np.float32]
     affine: NDArray[np.float64]
     spacing: tuple[float, float, float]
+    slice_axis: int = 2
 
 
 def read_image(path: Path, frame: int | None = None) -> Volume:
@@ -46,16 +51,19 @@ def read_image(path: Path, frame: int | None = None) -> Volume:
         raise InputError(
             f"{path}: voxels of {x:g} × {y:g} × {z:g} mm; write the spacing (pixdim) and its unit into the header"
         )
-    return Volume(voxels, np.asarray(image.affine, np.float64), (x, y, z))
+    edges = (x, y, z)
+    axis = slice_axis(voxels.shape, edges)
+    first, second, last = (edges[one] for one in columns_last(axis))
+    return Volume(slices_last(voxels, axis), _affine(image, axis), (first, second, last), axis)
 
 
 def read_labels(path: Path, frame: int | None, codes: dict[str, int], image: Volume) -> NDArray[np.uint8]:
     """Canonical labels (x, y, slice) on the image's own grid; ``codes`` gives each structure's value in the file."""
     file = _load(path)
-    values = _frame(file, frame, path)
+    values = slices_last(_frame(file, frame, path), image.slice_axis)
     if values.shape != image.voxels.shape:
         raise InputError(f"{path}: labels of shape {values.shape} for an image of {image.voxels.shape}; {ANEW}")
-    _same_place(path, np.asarray(file.affine, np.float64), image)
+    _same_place(path, _affine(file, image.slice_axis), image)
     if not np.isfinite(values).all() or np.abs(values - np.rint(values)).max() > 1e-3:
         raise InputError(f"{path}: labels are not whole numbers; export them without interpolation or scaling")
     whole = np.rint(values).astype(np.int64)
@@ -76,6 +84,11 @@ def read_frames(path: Path) -> NDArray[np.float32]:
     if len(image.shape) != 4:
         raise InputError(f"{path}: {len(image.shape)} dimensions where 4 are needed; {ANEW}")
     return np.asarray(image.dataobj, np.float32)
+
+
+def _affine(image: Any, axis: int) -> NDArray[np.float64]:
+    """4 × 4, of the array with the slices last."""
+    return np.asarray(image.affine, np.float64)[:, [*columns_last(axis), 3]]
 
 
 def _same_place(path: Path, affine: NDArray[np.float64], image: Volume) -> None:

@@ -135,5 +135,5 @@ def _test_subjects(files: Mapping[str, Path | str]) -> list[tuple[str, pd.DataFr
 
 def _pair(row: Mapping[str, str], folder: Path) -> Pair:
     reference = read_reference(row)
-    prediction = read_prediction(folder / f"{row['subject']}_{row['phase']}.nii.gz", reference)
+    prediction = read_prediction(folder / f"{row['subject']}_{row['phase']}.nii.gz", reference, int(row["slice_axis"]))
     return Pair(row["phase"], prediction, reference, spacing_of(row))

@@ -12,13 +12,17 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from cmrbridge.core.anatomy import STRUCTURES
+from cmrbridge.core.geometry import slices_last
 from cmrbridge.errors import InputError
 
 Mask = NDArray[np.bool_]
 
 
-def read_volume(path: Path, frame: str = "") -> NDArray[np.float32]:
-    """Voxels (x, y, slice) of a .nii or .nii.gz file, scaled as its header says; of a 4-D file, 0-based ``frame``."""
+def read_volume(path: Path, frame: str = "", axis: int = 2) -> NDArray[np.float32]:
+    """Voxels (x, y, slice) of a .nii or .nii.gz file, scaled as its header says; of a 4-D file, 0-based ``frame``.
+
+    axis: of the file that counts slices ("slice_axis" of subjects.csv), brought last.
+    """
     try:
         payload = path.read_bytes()
         if path.suffix == ".gz":
@@ -35,12 +39,12 @@ def read_volume(path: Path, frame: str = "") -> NDArray[np.float32]:
         voxels = voxels[..., 0]
     if voxels.ndim != 3:
         raise InputError(f"{path}: has shape {voxels.shape}, expected (x, y, slice); name the frame, or split the file")
-    return voxels
+    return slices_last(voxels, axis)
 
 
-def read_masks(path: Path, codes: Mapping[str, int], frame: str = "") -> dict[str, Mask]:
+def read_masks(path: Path, codes: Mapping[str, int], frame: str = "", axis: int = 2) -> dict[str, Mask]:
     """Structure → mask (x, y, slice), for the structures in ``codes`` (their values in the file)."""
-    labels = np.rint(read_volume(path, frame)).astype(np.int32)
+    labels = np.rint(read_volume(path, frame, axis)).astype(np.int32)
     return {structure: labels == code for structure, code in codes.items()}
 
 
@@ -48,12 +52,13 @@ def read_reference(row: Mapping[str, str]) -> dict[str, Mask]:
     """The masks of what a case's annotators drew; ``row`` of subjects.csv names file, frame, codes and structures."""
     codes = {name: int(code) for name, _, code in (entry.partition("=") for entry in row["codes"].split())}
     known = [structure for structure in STRUCTURES if structure in row["annotated"].split()]
-    return read_masks(Path(row["label"]), {structure: codes[structure] for structure in known}, row["label_frame"])
+    wanted = {structure: codes[structure] for structure in known}
+    return read_masks(Path(row["label"]), wanted, row["label_frame"], int(row["slice_axis"]))
 
 
-def read_prediction(path: Path, reference: Mapping[str, Mask]) -> dict[str, Mask]:
-    """The predicted masks (canonical codes) of the structures of a case's reference, in its grid."""
-    masks = read_masks(path, {structure: STRUCTURES[structure] for structure in reference})
+def read_prediction(path: Path, reference: Mapping[str, Mask], axis: int) -> dict[str, Mask]:
+    """The predicted masks (canonical codes) of the structures of a case's reference, in its grid; axis: its slices'."""
+    masks = read_masks(path, {structure: STRUCTURES[structure] for structure in reference}, axis=axis)
     for structure, mask in reference.items():
         if masks[structure].shape != mask.shape:
             raise InputError(

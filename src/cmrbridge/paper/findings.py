@@ -26,8 +26,8 @@ def sentence(row: Any, seeds: int) -> str:
     """One arm against the baseline: the numbers, the interval, the p and what they allow one to say."""
     say = {column: quoted(getattr(row, column), column, row.metric) for column in QUOTED}
     means = (
-        f"{row.arm} reached a mean {METRIC_NAMES[row.metric].split(' (')[0]} of {say['mean_arm']} on {row.target}, "
-        f"{row.baseline} {say['mean_baseline']}: {say['difference']} "
+        f"{row.arm} with {row.architecture} reached a mean {METRIC_NAMES[row.metric].split(' (')[0]} "
+        f"of {say['mean_arm']} on {row.target}, {row.baseline} {say['mean_baseline']}: {say['difference']} "
         f"{'points' if row.metric in HIGHER_IS_BETTER else 'mm'}"
     )
     if pd.isna(row.p):

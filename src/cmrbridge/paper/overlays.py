@@ -97,14 +97,14 @@ def _draw_case(
 ) -> None:
     table = pd.read_csv(subjects, dtype=str, keep_default_na=False)
     row = table[(table.subject == chosen.subject) & (table.phase == chosen.phase)].iloc[0].to_dict()
-    reference, spacing = read_reference(row), spacing_of(row)
+    reference, spacing, axis = read_reference(row), spacing_of(row), int(row["slice_axis"])
     heart = np.logical_or.reduce(list(reference.values()))
     index = int(heart.sum(axis=(0, 1)).argmax())
     view = (*_window(heart[..., index], spacing), index)
-    image, aspect = read_volume(Path(row["image"]), row["image_frame"])[view], spacing[1] / spacing[0]
+    image, aspect = read_volume(Path(row["image"]), row["image_frame"], axis)[view], spacing[1] / spacing[0]
     shown = {"image": {}, "reference": reference}
     for arm, folder in predictions.items():
-        found = read_prediction(folder / chosen.target / f"{chosen.subject}_{chosen.phase}.nii.gz", reference)
+        found = read_prediction(folder / chosen.target / f"{chosen.subject}_{chosen.phase}.nii.gz", reference, axis)
         shown[_title(arm, chosen, scores)] = found
     for one, (title, masks) in zip(axes, shown.items(), strict=True):
         _draw(one, image, {name: mask[view] for name, mask in masks.items()}, aspect)

@@ -22,15 +22,25 @@ def give_verdicts(compared: pd.DataFrame, cases: pd.DataFrame, gains: Gains, con
 
     gains: `RUN` → late gain of the network behind it; a run without an entry has no training on record.
     """
+    rows = endpoint(compared)
+    several = {name: rows[name].nunique() > 1 for name in ("source", "architecture")}
     return [
         {
             "primary": bool(row.primary),
-            "claim": f"{row.arm} is better than {row.baseline} in {METRIC_NAMES[row.metric]} on {row.target}",
+            "claim": _claim(row, several),
             "difference": interval(row),
             **_judged(row, cases, gains, conditions)._asdict(),
         }
-        for row in endpoint(compared).itertuples()
+        for row in rows.itertuples()
     ]
+
+
+def _claim(row: Any, several: Mapping[str, bool]) -> str:
+    """In words, with the network and the source where a study has several."""
+    with_network = f" with {row.architecture}" if several["architecture"] else ""
+    from_source = f", trained on {row.source}" if several["source"] else ""
+    better = f"{row.arm} is better than {row.baseline}{with_network} in {METRIC_NAMES[row.metric]}"
+    return f"{better} on {row.target}{from_source}"
 
 
 def gains_of(study: Study) -> Gains:

@@ -13,7 +13,7 @@ from torch import nn
 
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.checkpoint import read_tensors
-from cmrbridge.core.geometry import restore
+from cmrbridge.core.geometry import restore, slice_axis, slices_back
 from cmrbridge.core.loop import Report
 from cmrbridge.core.pack import Case, Pack, read_pack
 from cmrbridge.errors import InputError
@@ -174,11 +174,12 @@ def _source(images: dict[tuple[str, str], Path], case: Case, subjects: Path) -> 
 
 
 def write_like(labels: NDArray[np.uint8], source: Path, path: Path) -> None:
-    """Write labels (x, y, slice) with the geometry of an image file: same affine, form codes and units; atomically."""
+    """Write labels (x, y, slice) with the geometry of an image file: same axes, affine, codes, units; atomically."""
     import nibabel
 
-    header = label_header(nibabel.Nifti1Header.from_header(nibabel.load(source).header), labels.shape, source)
-    payload = nibabel.Nifti1Image(labels, None, header).to_bytes()
+    own = nibabel.Nifti1Header.from_header(nibabel.load(source).header)
+    laid = slices_back(labels, slice_axis(own.get_data_shape(), own.get_zooms()))
+    payload = nibabel.Nifti1Image(laid, None, label_header(own, laid.shape, source)).to_bytes()
     temporary = path.with_name(f".{path.name}.partial")
     temporary.write_bytes(gzip.compress(payload, mtime=0))
     os.replace(temporary, path)

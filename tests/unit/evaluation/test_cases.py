@@ -46,7 +46,7 @@ def run(tmp_path: Path) -> dict:
         save(tmp_path / "predictions" / "b" / f"{subject}_{phase}.nii.gz", heart(guess, swap=False))
         spacing = dict(zip(("spacing_x", "spacing_y", "spacing_z"), SPACING))
         row = {"dataset": "acdc", "subject": subject, "phase": phase, "annotated": annotated, "label": label}
-        rows.append(row | spacing | {"codes": "LV=3 MYO=2 RV=1", "label_frame": ""})
+        rows.append(row | spacing | {"codes": "LV=3 MYO=2 RV=1", "label_frame": "", "slice_axis": "2"})
     pd.DataFrame(rows).to_csv(tmp_path / "subjects.csv", index=False)
     splits = {"subject": ["009", "008", "007"], "split": ["train", "test", "test"]}
     pd.DataFrame(splits).to_csv(tmp_path / "split.csv", index=False)

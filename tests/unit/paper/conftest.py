@@ -90,7 +90,7 @@ def pictures(study: Path) -> dict:
                 {"dataset": "phantom", "subject": subject, "phase": phase, "vendor": "computed",
                  "centre": "", "scanner": "", "field_strength_t": "", "pathology": "DCM" if index % 2 else "",
                  "licence": "Apache-2.0", "annotated": "LV MYO RV", "cut_off": 0.01,
-                 "codes": "LV=11 MYO=12 RV=13", "image_frame": "", "label_frame": "", **files}
+                 "codes": "LV=11 MYO=12 RV=13", "image_frame": "", "label_frame": "", "slice_axis": 2, **files}
                 | dict(zip(("spacing_x", "spacing_y", "spacing_z"), SPACING))
             )  # fmt: skip
         table = study / f"{target}.csv"

@@ -15,7 +15,6 @@ from cmrbridge.data.check.problem import Fault, Problem, problem
 from cmrbridge.data.frames import Frame
 
 Labels = NDArray[np.uint8]
-THICK = 1.5  # times the spacing of the third axis, from which on another axis looks like that of the slices
 FEW_SLICES, MANY_SLICES = 3, 30  # of a short axis stack: fewer hold no base, middle and apex, more are thin or not one
 
 
@@ -56,9 +55,9 @@ def look(frame: Frame, codes: dict[str, int]) -> tuple[Facts | None, list[Proble
         label = frame.label
         problems += [told(fault, frame, label) for fault in read_nifti(label)[1]] if label else []
         return None, problems
-    found = [*image_faults(voxels), *stack_faults(voxels.shape, image.spacing)]
+    found = [*image_faults(voxels), *stack_faults(image, voxels.shape[2])]
     problems += [told(fault, frame, frame.image) for fault in found]
-    if any(fault.check in ("not_finite", "constant", "slice_axis") for fault in found):
+    if any(fault.check in ("not_finite", "constant") for fault in found):
         return None, problems
     labels, more = _labels(frame, image, voxels, codes)
     return _facts(frame, image, voxels, labels), problems + more
@@ -69,15 +68,16 @@ def told(fault: Fault, frame: Frame, path: Path) -> Problem:
     return problem(fault, frame.dataset, frame.subject, frame.phase, str(path))
 
 
-def stack_faults(shape: tuple[int, ...], spacing: tuple[float, float, float]) -> list[Fault]:
-    """Whether the third axis counts slices, and how many; shape in voxels, spacing in mm."""
-    for axis, name in enumerate(("first", "second")):
-        if shape[axis] < shape[2] and spacing[axis] > THICK * spacing[2]:
-            what = f"{shape[axis]} voxels, {spacing[axis]:g} mm apart, lie along the {name} axis: they look like slices"
-            return [Fault("slice_axis", what)]
-    if FEW_SLICES <= shape[2] <= MANY_SLICES:
-        return []
-    return [Fault("slices", f"the stack has {shape[2]} slice{'s' if shape[2] > 1 else ''}")]
+def stack_faults(image: Nifti, slices: int) -> list[Fault]:
+    """Which axis was taken for that of the slices, where it is not the third, and how many there are."""
+    faults = []
+    if image.slice_axis < 2:
+        name = ("first", "second")[image.slice_axis]
+        what = f"{slices} voxels, {image.spacing[2]:g} mm apart, lie along the {name} axis and are read as its slices"
+        faults.append(Fault("slice_axis", what))
+    if not FEW_SLICES <= slices <= MANY_SLICES:
+        faults.append(Fault("slices", f"the stack has {slices} slice{'s' if slices > 1 else ''}"))
+    return faults
 
 
 def _labels(
@@ -86,7 +86,7 @@ def _labels(
     """Canonical labels where they can be used, and the problems of the labels' file."""
     if frame.label is None:
         return None, []
-    file, faults = read_nifti(frame.label)
+    file, faults = read_nifti(frame.label, image.slice_axis)
     labels = None
     if file is not None:
         faults = [*faults, *grid_faults(file, image, frame.label_frame)]

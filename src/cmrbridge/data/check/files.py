@@ -12,6 +12,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from cmrbridge.core.geometry import columns_last, slice_axis, slices_last
 from cmrbridge.data.check.problem import Fault
 from cmrbridge.data.volume import LARGEST_BYTES, MILLIMETRES, SPACING_MM
 
@@ -27,13 +28,14 @@ SAME = 0.01  # relative difference of two spacings that are told apart
 @dataclass(frozen=True)
 class Nifti:
     """stored: (x, y, slice) or (x, y, slice, time) as on disk; value = slope · stored + inter; spacing: pixdim in mm;
-    affine: 4 × 4, voxel to RAS, of sform, else qform."""
+    affine: 4 × 4, voxel to RAS, of sform, else qform; slice_axis: of the file, brought last in all of these."""
 
     stored: NDArray[Any]
     slope: float
     inter: float
     affine: Floats
     spacing: tuple[float, float, float]
+    slice_axis: int
 
     def volume(self, frame: int | None) -> NDArray[np.float32]:
         """(x, y, slice) of a 3-D file, or of time ``frame`` (0-based) of a 4-D one; ValueError where there is none."""
@@ -57,10 +59,11 @@ class _Unusable(Exception):
         self.fault = Fault(check, what)
 
 
-def read_nifti(path: Path) -> tuple[Nifti | None, list[Fault]]:
+def read_nifti(path: Path, axis: int | None = None) -> tuple[Nifti | None, list[Fault]]:
     """The file, or None where a voxel of it cannot be trusted, and what is wrong or odd about it.
 
-    Every byte is read, so that gzip's checksum is compared; at most `LARGEST_BYTES` are kept.
+    Every byte is read, so that gzip's checksum is compared; at most `LARGEST_BYTES` are kept. axis: that counts slices;
+    None: as the spacing says.
     """
     if not path.is_file():
         return None, [Fault("missing", "there is no such file")]
@@ -74,10 +77,21 @@ def read_nifti(path: Path) -> tuple[Nifti | None, list[Fault]]:
     faults = header_faults(header)
     if any(fault.check in ("spacing", "header_value") for fault in faults):
         return None, faults
-    x, y, z = spacing_of(header)
+    edges = spacing_of(header)
     stored = np.frombuffer(content, header.get_data_dtype(), math.prod(shape), offset).reshape(shape, order="F")
     slope, inter = scaling_of(header)
-    return Nifti(stored, slope, inter, affine_of(header), (x, y, z)), faults
+    return laid(Nifti(stored, slope, inter, affine_of(header), edges, 2), axis), faults
+
+
+def laid(file: Nifti, axis: int | None) -> Nifti:
+    """The same with the slices last; fewer than three dimensions stay as they are."""
+    if file.stored.ndim < 3:
+        return file
+    chosen = slice_axis(file.stored.shape, file.spacing) if axis is None else axis
+    order = columns_last(chosen)
+    first, second, last = (file.spacing[one] for one in order)
+    stored = slices_last(file.stored, chosen)
+    return Nifti(stored, file.slope, file.inter, file.affine[:, [*order, 3]], (first, second, last), chosen)
 
 
 def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], int, bytearray]:

@@ -29,7 +29,7 @@ def picture(frame: Frame, codes: dict[str, int], index: int | None) -> str:
     voxels = _volume(image, frame.image_frame)
     if voxels is None:
         return ""
-    labels = _labels(frame, codes, voxels.shape)
+    labels = _labels(frame, codes, voxels.shape, None if image is None else image.slice_axis)
     window = _window(labels)
     bright = _bright(voxels[window])
     shown = chosen(voxels.shape[2], index)
@@ -54,9 +54,9 @@ def _volume(file: Nifti | None, frame: int | None) -> NDArray[np.float32] | None
         return None
 
 
-def _labels(frame: Frame, codes: dict[str, int], shape: tuple[int, ...]) -> Bytes:
+def _labels(frame: Frame, codes: dict[str, int], shape: tuple[int, ...], axis: int | None) -> Bytes:
     canonical = np.zeros(shape, np.uint8)
-    values = _volume(read_nifti(frame.label)[0], frame.label_frame) if frame.label is not None else None
+    values = _volume(read_nifti(frame.label, axis)[0], frame.label_frame) if frame.label is not None else None
     if values is not None and values.shape == shape:
         for name, code in codes.items():
             canonical[np.rint(values) == code] = STRUCTURES[name]

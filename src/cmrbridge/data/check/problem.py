@@ -42,7 +42,7 @@ KINDS = {
     "header_size": Kind("error", ANEW),
     "header_type": Kind("error", "export plain numbers with a header that names their type"),
     "header_value": Kind("error", "export the file again with a valid header"),
-    "slice_axis": Kind("error", "reorder the file's axes: x and y of the slices first, then the slices"),
+    "slice_axis": Kind("note", "nothing; predictions are written along the same axes"),
     "spacing": Kind("error", "write the spacing (pixdim) and its unit into the header"),
     "frame": Kind("error", "name a time frame that the file has, or split the file"),
     "not_finite": Kind("error", ANEW),
