@@ -12,9 +12,7 @@ from cmrbridge.errors import InputError
 LAYOUTS: dict[str, Callable[[Path], bool]] = {
     "manifest": lambda folder: (folder / "manifest.csv").is_file(),
     "mnms2": lambda folder: (folder / "dataset_information.csv").is_file() and (folder / "dataset").is_dir(),
-    "mnms": lambda folder: (
-        any(folder.glob("*nformation*.csv")) and any((folder / part).is_dir() for part in FOLDERS)
-    ),
+    "mnms": lambda folder: any(folder.glob("*nformation*.csv")) and any((folder / part).is_dir() for part in FOLDERS),
     "acdc": lambda folder: any(folder.glob("training/*/Info.cfg")) or any(folder.glob("testing/*/Info.cfg")),
     "nnunet": lambda folder: layout_of(folder) == "nnunet",
     "msd": lambda folder: layout_of(folder) == "msd",

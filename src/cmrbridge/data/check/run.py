@@ -56,7 +56,8 @@ def check(
     subjects = {name: len({one.subject for one in listed}) for name, listed in frames.items()}
     text = summary_of(problems, subjects)
     cases: dict[Case, Frame] = {(one.dataset, one.subject, one.phase): one for each in frames.values() for one in each}
-    html = page(problems, cases, {one.settings.dataset: one.codes for one in datasets if frames[one.settings.dataset]}, text)
+    codes = {one.settings.dataset: one.codes for one in datasets if frames[one.settings.dataset]}
+    html = page(problems, cases, codes, text)
     for path, content in ((table, as_csv(problems)), (page_file, html), (summary, f"{text}\n")):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)

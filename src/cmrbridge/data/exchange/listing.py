@@ -11,9 +11,11 @@ from cmrbridge.errors import InputError
 
 ENDINGS = (".nii.gz", ".nii")
 NAMES = {  # of the structures, by the letters that data sets write
-    "LV": "lv lvc lvbp lvcavity leftventricle leftventricularcavity leftventriclecavity lvbloodpool leftventricularbloodpool",
+    "LV": "lv lvc lvbp lvcavity leftventricle leftventricularcavity leftventriclecavity lvbloodpool"
+    " leftventricularbloodpool",
     "MYO": "myo mlv lvm lvmyo myocardium lvmyocardium leftventricularmyocardium leftventriclemyocardium",
-    "RV": "rv rvc rvbp rvcavity rightventricle rightventricularcavity rightventriclecavity rvbloodpool rightventricularbloodpool",
+    "RV": "rv rvc rvbp rvcavity rightventricle rightventricularcavity rightventriclecavity rvbloodpool"
+    " rightventricularbloodpool",
 }  # fmt: skip
 STRUCTURE = {word: name for name, words in NAMES.items() for word in words.split()}
 REMEDY = "write dataset.json as nnU-Net (channel_names, labels, file_ending) or the Decathlon (training, test) has it"
@@ -106,9 +108,10 @@ def _listed(folder: Path, told: Mapping[str, Any], part: str) -> Iterator[Case]:
             raise InputError(f"{folder / 'dataset.json'}: {part} holds {entry!r}, which names no image; {REMEDY}")
         ending = next((one for one in ENDINGS if image.endswith(one)), "")
         name = Path(image).name.removesuffix(ending)
+        beside = _there(folder / "labelsTs" / Path(image).name)
         channel = _there(folder / f"{image.removesuffix(ending)}_0000{ending}")
         file = folder / image
-        yield Case(name, file if file.is_file() or channel is None else channel, folder / label if label else None)
+        yield Case(name, file if file.is_file() or channel is None else channel, folder / label if label else beside)
 
 
 def _there(path: Path) -> Path | None:

@@ -1,5 +1,5 @@
-"""End diastole and end systole among one subject's scans: by names, by Info.cfg, by the left ventricle's size, or, where
-nobody has drawn it, by a guess from the images."""
+"""End diastole and end systole among one subject's scans: by names, by Info.cfg, by the size of the left ventricle, or,
+where nobody has drawn it, by a guess from the images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,9 +60,7 @@ def _by_info(found: Sequence[Line]) -> list[Line]:
     """By a file *.cfg beside, with 1-based frames after ED: and ES:, as ACDC has it."""
     told = info_of(found[0].scan.image.parent)
     wanted = {int(told[phase]): phase for phase in PHASES if told.get(phase, "").isdecimal()}
-    return [
-        replace(line, phase=wanted[line.number], phases_from="Info.cfg") for line in found if line.number in wanted
-    ]
+    return [replace(line, phase=wanted[line.number], phases_from="Info.cfg") for line in found if line.number in wanted]
 
 
 def info_of(folder: Path) -> dict[str, str]:
