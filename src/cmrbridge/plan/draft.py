@@ -141,17 +141,15 @@ def _entry(name: str) -> str:
 
 
 def _text(body: Mapping[str, Any], more: Mapping[str, str]) -> str:
-    """YAML by sections; ``more`` closes one with a comment."""
+    """YAML by sections, short entries on a line each; ``more`` closes a section with a comment."""
     parts = []
     for key, value in body.items():
-        part = yaml.safe_dump(
-            {key: value},
-            sort_keys=False,
-            allow_unicode=True,
-            default_flow_style=None if isinstance(value, dict) else False,
-            width=120,
-        )
+        nested = isinstance(value, dict) and any(isinstance(entry, dict | list) for entry in value.values())
+        style = None if nested else False
+        part = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, default_flow_style=style, width=120)
         if more and key == "scenarios":
-            part = part.replace("targets: []", "targets: []  # [sunnybrook]")
+            part = part.replace(": []\n", ": []  # [sunnybrook]\n").replace(
+                "centres: []  # [sunnybrook]", "centres: []"
+            )
         parts.append(part + (f"{more[key]}\n" if key in more else ""))
     return "".join(parts)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.data.check.folder import reader_of
 from cmrbridge.data.frames import Frame, IngestSettings, number, read_table
+from cmrbridge.data.own.notes import few
 from cmrbridge.data.own.table import Row, as_csv, row_of
 from cmrbridge.data.readers import READERS, codes_of
 from cmrbridge.data.volume import Volume, read_image, read_labels
@@ -87,20 +88,27 @@ def export_cases(*, cases: Sequence[Case], output: Path, form: str, report: Repo
 def _write_case(case: Case, structures: Sequence[str], folder: Path, channel: str) -> Row:
     """Image and, where every structure is annotated, labels; gives the row of the manifest."""
     frame, name = case.frame, f"{case.frame.subject}_{case.frame.phase}"
-    whole = bool(structures) and set(frame.annotated) == set(structures)
-    part = "Tr" if whole and not case.test else "Ts"
-    image, label = f"images{part}/{name}{channel}.nii.gz", f"labels{part}/{name}.nii.gz"
     volume = read_image(frame.image, frame.image_frame)
+    labels = _numbered(case, volume, structures)
+    part = "Ts" if case.test or labels is None else "Tr"
+    image, label = f"images{part}/{name}{channel}.nii.gz", f"labels{part}/{name}.nii.gz"
     _write_volume(folder / image, _compact(volume.voxels), volume)
-    row = row_of(frame) | {"image": image, "annotated": "", "label": ""}
-    if not whole or frame.label is None:
-        return row
+    if labels is None:
+        return row_of(frame) | {"image": image, "annotated": "", "label": ""}
+    _write_volume(folder / label, labels, volume)
+    return row_of(frame) | {"image": image, "annotated": " ".join(structures), "label": label}
+
+
+def _numbered(case: Case, volume: Volume, structures: Sequence[str]) -> NDArray[np.uint8] | None:
+    """Labels numbered by ``structures``, None where one of them is not annotated or the file is empty."""
+    frame = case.frame
+    if frame.label is None or not structures or set(frame.annotated) != set(structures):
+        return None
     labels = read_labels(frame.label, frame.label_frame, case.codes, volume)
     numbered = np.zeros_like(labels)
     for value, structure in enumerate(structures, 1):
         numbered[labels == STRUCTURES[structure]] = value
-    _write_volume(folder / label, numbered, volume)
-    return row | {"label": label, "annotated": " ".join(structures)}
+    return numbered if numbered.any() else None
 
 
 def _compact(voxels: NDArray[np.float32]) -> NDArray[Any]:
@@ -155,8 +163,8 @@ def _told(cases: Sequence[Case], rows: Sequence[Row], structures: Sequence[str],
     yield f"{output}: {training} frames to train on, {len(rows) - training} others; labels {' '.join(structures)}"
     stripped = [case for case, row in zip(cases, rows) if case.frame.annotated and not row["label"]]
     if stripped:
-        names = ", ".join(f"{case.frame.subject} {case.frame.phase}" for case in stripped[:5])
-        yield f"{len(stripped)} frames lack a structure and went to imagesTs without labels: {names} …"
+        names = few([f"{case.frame.subject} {case.frame.phase}" for case in stripped])
+        yield f"{len(stripped)} frames lack a structure and went to imagesTs without labels: {names}"
 
 
 def _codes(text: str) -> dict[str, int]:

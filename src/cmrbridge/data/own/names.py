@@ -95,9 +95,11 @@ def _key(path: Path, parents: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _scan(folder: Path, key: tuple[str, ...], image: Path, label: Path | None) -> Scan:
-    subject, phase, number = told_by(key[-1])
-    named = [part for part in (subject, *reversed(key[:-1]), folder.resolve().name) if part]
-    return Scan(named[0], phase, number, image, label)
+    """The innermost word that tells something counts: a file's name before its folder's, and that before the root's."""
+    words = [told_by(part) for part in reversed(key)]
+    subject = next((name for name, _, _ in words if name), folder.resolve().name)
+    phase = next((phase for _, phase, _ in words if phase), "")
+    return Scan(subject, phase, next((number for _, _, number in words if number is not None), None), image, label)
 
 
 def _apart(scans: dict[tuple[str, ...], Scan]) -> Iterator[Scan]:
