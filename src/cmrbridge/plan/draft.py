@@ -76,7 +76,6 @@ def draft(name: str, dataset: Mapping[str, Any], subjects: Subjects, file: Path)
                 "source": names[source],
                 "unlabelled": [names[value] for value in others],
                 "targets": [names[value] for value in targets],
-                "centres": [],
             }
         },
         "run": {"scenarios": ["unseen"], "arms": arms, "seeds": [0, 1, 2]},
@@ -148,8 +147,6 @@ def _text(body: Mapping[str, Any], more: Mapping[str, str]) -> str:
         style = None if nested else False
         part = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, default_flow_style=style, width=120)
         if more and key == "scenarios":
-            part = part.replace(": []\n", ": []  # [sunnybrook]\n").replace(
-                "centres: []  # [sunnybrook]", "centres: []"
-            )
+            part = part.replace(": []\n", ": []  # [sunnybrook]\n")
         parts.append(part + (f"{more[key]}\n" if key in more else ""))
     return "".join(parts)
