@@ -145,7 +145,7 @@ def _chosen(found: Codes, named: dict[str, int], notes: Notes) -> dict[str, int]
     if named and found.sure and any(found.codes.get(name, value) != value for name, value in named.items()):
         notes.to_mend.append(f"labels: dataset.json says {shown}, but {found.told}; correct `labels` in the study")
     if not codes:
-        notes.to_mend.append("labels: which value is LV, MYO and RV cannot be told; write `labels` into the study")
+        notes.to_mend.append("labels: LV, MYO, RV cannot be told; write `labels` (study) and `annotated` (table)")
     elif not named and not found.sure:
         notes.to_mend.append(f"labels: {shown} is not sure; look at a picture, and correct `labels` in the study")
     if codes and others:
@@ -168,11 +168,19 @@ def _subjects(rows: Sequence[Row], notes: Notes) -> dict[str, Row]:
         people[row["subject"]].append(row)
     labelled = sum(bool(row["annotated"]) for row in rows)
     notes.found.insert(1, f"subjects: {len(people)}, with {len(rows)} frames, {labelled} of them labelled")
-    for name in ATTRIBUTES:
-        empty = [subject for subject, own in people.items() if not own[0][name]]
-        if empty:
-            notes.to_mend.append(f"{name} is not known of {few(empty)}; fill it in if domains or subgroups need it")
+    _tell_empty(people, notes)
     return {subject: own[0] | {"annotated": _common(own)} for subject, own in people.items()}
+
+
+def _tell_empty(people: Mapping[str, Sequence[Row]], notes: Notes) -> None:
+    """A line for the attributes that the same subjects lack."""
+    lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name in ATTRIBUTES:
+        lacking[tuple(subject for subject, own in people.items() if not own[0][name])].append(name)
+    for empty, names in lacking.items():
+        if empty:
+            whom = "anybody" if len(empty) == len(people) else few(empty)
+            notes.to_mend.append(f"{', '.join(names)} not known of {whom}; fill in what domains or subgroups need")
 
 
 def _common(rows: Sequence[Row]) -> str:

@@ -134,7 +134,7 @@ def test_one_vendor_says_what_is_missing_and_how_to_add_it(hearts, capsys: pytes
     assert main(["init", str(folder)]) == 0
     told = capsys.readouterr().out
     assert "none is unseen" in told
-    assert "vendor is not known of s00, s01, s02, s03; fill it in" in told
+    assert "vendor, scanner, centre, field_strength_t, pathology not known of anybody; fill in" in told
     text = (folder / "study.yaml").read_text()
     with pytest.raises(InputError, match="targets is empty"):
         planned(text)
