@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cmrbridge.errors import InputError
@@ -38,7 +39,7 @@ def draft_study(asked: argparse.Namespace) -> None:
         found = describe(
             folder=asked.folder,
             output=output,
-            salt=output.with_name(f"{output.name}.salt"),
+            salt=output.resolve().with_name(f"{output.resolve().name}.salt"),
             report=lambda step, total=None: progress.show(step, total, {}),
         )
     finally:
@@ -53,8 +54,8 @@ def draft_study(asked: argparse.Namespace) -> None:
         print("\n".join(["To be told by you, where it matters:", *(f"  {line}" for line in found.notes.to_mend)]))
     codes = "".join(f" {name}={code}" for name, code in found.labels.items())
     print(f"Written: {', '.join(map(str, [*found.written, study]))}\nNext:")
-    print(f"  cmrbridge check {found.folder}{f' --labels{codes}' if codes else ''}")
-    print(f"  make plan STUDY={study}\n  make study STUDY={study}")
+    print(f"  cmrbridge check {quote(str(found.folder))}{f' --labels{codes}' if codes else ''}")
+    print(f"  make plan STUDY={quote(str(study))}\n  make study STUDY={quote(str(study))}")
 
 
 def export_data(asked: argparse.Namespace) -> None:

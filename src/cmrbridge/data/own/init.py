@@ -46,7 +46,7 @@ def home_of(folder: Path) -> Path:
     """Where the files go if nobody says: into the folder, of DICOM beside it."""
     if not folder.is_dir() or recognised(folder) is not None or volumes_in(folder):
         return folder
-    return folder.with_name(f"{folder.resolve().name}-nifti")
+    return folder.resolve().with_name(f"{folder.resolve().name}-nifti")
 
 
 def describe(*, folder: Path, output: Path, salt: Path, report: Report) -> Found:

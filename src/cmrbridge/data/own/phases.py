@@ -10,6 +10,7 @@ from cmrbridge.data.dicom.phases import propose_phases
 from cmrbridge.data.own.marks import Mark
 from cmrbridge.data.own.names import Scan
 from cmrbridge.data.volume import read_stacks
+from cmrbridge.errors import InputError
 
 WRITE = "write ED or ES into its cell `phase`"
 
@@ -97,8 +98,11 @@ def _by_number(found: Sequence[Line]) -> list[Line]:
 
 def _by_image(found: Sequence[Line]) -> list[Line]:
     """A cine without labels: the guess from its images. A single stack tells nothing."""
-    cines = read_stacks(found[0].scan.image) if len(found) == 1 else None
-    if cines is None or cines.shape[3] == 1:
+    try:
+        cine = read_stacks(found[0].scan.image) if len(found) == 1 else None
+    except InputError as error:
+        return [replace(found[0], remark=str(error))]
+    if cine is None or cine.shape[3] == 1:
         return [replace(line, remark=f"nothing tells the phase; {WRITE}") for line in found]
-    pairs = dict(zip(PHASES, propose_phases(cines)))
+    pairs = dict(zip(PHASES, propose_phases(cine)))
     return [replace(found[0], phase=phase, image_frame=frame, phases_from="images") for phase, frame in pairs.items()]

@@ -3,11 +3,13 @@
 import csv
 import io
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.data.check.problem import harmless
@@ -54,7 +56,7 @@ def _unlike(line: Line) -> str:
     """What is wrong where an image has several frames and its labels one."""
     try:
         shape = nibabel.load(line.scan.image).shape
-    except (OSError, ImageFileError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ImageFileError, HeaderDataError, ValueError) as error:
         return f"the image cannot be read ({type(error).__name__}); export it again"
     if len(shape) > 3 and shape[3] > 1 and line.image_frame is None:
         return f"the image has {shape[3]} frames; write the labels' frame, from 0, into its cell `image_frame`"
@@ -66,7 +68,8 @@ def _index(frame: int | None) -> str:
 
 
 def _relative(path: Path, output: Path) -> str:
-    return os.path.relpath(path.resolve(), output.resolve())
+    """A link of a file keeps its name, links of folders are followed: .. would lead out of them elsewhere."""
+    return os.path.relpath(path.parent.resolve() / path.name, output.resolve())
 
 
 def row_of(frame: Frame) -> Row:

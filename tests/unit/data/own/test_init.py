@@ -93,8 +93,8 @@ def test_a_folder_becomes_a_study_that_plans(
     assert [row["warnings"] for row in rows_of(files["subjects"])] == [""] * 12
     told = capsys.readouterr().out
     assert "LV=3 MYO=2 RV=1, sure" in told
-    assert f"cmrbridge check {folder} --labels LV=3 MYO=2 RV=1" in told
-    assert f"make plan STUDY={folder / 'study.yaml'}" in told
+    assert f"cmrbridge check '{folder}' --labels LV=3 MYO=2 RV=1" in told
+    assert f"make plan STUDY='{folder / 'study.yaml'}'" in told
 
 
 def test_make_plan_prices_the_study(
@@ -119,9 +119,10 @@ def test_nothing_is_written_over(hearts, capsys: pytest.CaptureFixture[str]) -> 
     assert "--output" in capsys.readouterr().err
 
 
-def test_output_elsewhere_reaches_the_images(hearts, tmp_path: Path) -> None:
+def test_output_elsewhere_reaches_the_images(hearts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, output = hearts("{s}_{phase}.nii.gz", "{s}_{phase}_gt.nii.gz", 3), tmp_path / "out"
-    assert main(["init", str(folder), "-o", str(output)]) == 0
+    monkeypatch.chdir(folder)
+    assert main(["init", ".", "-o", str(output)]) == 0
     assert sorted(path.name for path in folder.iterdir() if path.suffix != ".gz") == ["scans.csv"]
     row = rows_of(output / "manifest.csv")[0]
     assert (output / row["image"]).is_file()
@@ -153,6 +154,8 @@ def test_what_cannot_be_found_is_an_empty_cell(
     write(tmp_path / "b_ED_gt.nii.gz", labels * 0.4)
     write(tmp_path / "c_ED.nii.gz", image)
     write(tmp_path / "c_ED_gt.nii.gz", labels * 0)
+    (tmp_path / "e.nii.gz").write_bytes(b"no image")
+    (tmp_path / "f_ED.nii.gz").write_bytes(b"no image")
     write(tmp_path / "d_ED.nii.gz", np.repeat(image[..., None], 2, axis=3))
     write(tmp_path / "d_ED_gt.nii.gz", labels)
     assert main(["init", str(tmp_path)]) == 0
@@ -164,6 +167,8 @@ def test_what_cannot_be_found_is_an_empty_cell(
     assert "b" not in rows
     assert (rows["c"]["label"], rows["c"]["remark"]) == ("", "c_ED_gt.nii.gz holds no label")
     assert "2 frames; write the labels' frame" in rows["d"]["remark"]
+    assert "e.nii.gz: cut short or damaged" in rows["e"]["remark"]
+    assert rows["f"]["remark"].startswith("the image cannot be read")
     told = capsys.readouterr().out
     for words in ("manifest.csv: a: a single labelled frame", "b_ED_gt.nii.gz: labels are not whole numbers"):
         assert words in told
