@@ -9,6 +9,7 @@ import pytest
 
 import official
 from cmrbridge.cli import main
+from cmrbridge.core.anatomy import PHASES
 from cmrbridge.core.pack import read_pack
 from cmrbridge.data.check.folder import reader_of
 from cmrbridge.data.check.problem import Problem
@@ -17,6 +18,7 @@ from cmrbridge.data.frames import IngestSettings
 from cmrbridge.data.ingest import ingest
 from conversions import convert
 
+ROOT = Path(__file__).parents[3]
 Rows = list[dict[str, str]]
 
 
@@ -129,3 +131,23 @@ def test_init_knows_them(body: official.Body, tmp_path: Path, capsys: pytest.Cap
         assert main(["init", str(tmp_path / name)]) == 0
         assert f"layout: {name}" in capsys.readouterr().out
         assert not (tmp_path / name / "manifest.csv").exists()
+
+
+def test_make_plan_prices_what_init_drafts_of_a_phantom_folder(
+    body: official.Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "hearts"
+    for number in range(6):
+        one = body.moved(number)
+        for phase in PHASES:
+            official.write(folder / "images" / f"p{number}_{phase}.nii.gz", one.images[phase], one.affine)
+            official.write(folder / "labels" / f"p{number}_{phase}.nii.gz", one.labels[phase], one.affine)
+    (folder / "scans.tsv").write_text(
+        "id\tmaker\tmanufacturer\n" + "".join(f"p{n}\tx\t{'AB'[n % 2]}\n" for n in range(6))
+    )
+    assert main(["init", str(folder)]) == 0
+    assert told(checked(folder, tmp_path)) == [("note", "", "metadata_missing")]
+    monkeypatch.chdir(tmp_path)
+    files = ["--snakefile", str(ROOT / "Snakefile"), "--rates", str(ROOT / "resources" / "rates.tsv")]
+    assert main(["plan", str(folder / "study.yaml"), "--cores", "2", *files]) == 0
+    assert "train_segmenter" in capsys.readouterr().out

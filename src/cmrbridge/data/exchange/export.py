@@ -119,9 +119,10 @@ def _compact(voxels: NDArray[np.float32]) -> NDArray[Any]:
 
 
 def _write_volume(path: Path, voxels: NDArray[Any], like: Volume) -> None:
-    """sform is the affine as it was; pixdim is the spacing, which some files' affines do not tell."""
+    """sform is the affine as it was, pixdim the spacing; a qform, made of both, only where the two agree."""
+    agree = np.allclose(np.linalg.norm(like.affine[:3, :3], axis=0), like.spacing, rtol=0.01)
     image = nibabel.Nifti1Image(voxels, like.affine)
-    image.set_qform(like.affine, 1)
+    image.set_qform(like.affine, int(agree))
     image.set_sform(like.affine, 1)
     image.header.set_zooms(like.spacing)
     image.header.set_xyzt_units("mm")

@@ -11,6 +11,7 @@ import pytest
 
 from cmrbridge.cli import main
 from cmrbridge.core.pack import Pack, read_pack
+from cmrbridge.data.check.files import read_nifti
 from cmrbridge.data.check.folder import reader_of
 from cmrbridge.data.exchange.export import export_cases, found_in
 from cmrbridge.data.frames import Frame, IngestSettings
@@ -48,6 +49,8 @@ def same_files(ours: tuple[Frame, dict[str, int]], theirs: tuple[Frame, dict[str
     np.testing.assert_array_equal(back.voxels, image.voxels)
     np.testing.assert_allclose(back.affine, image.affine, atol=1e-5)
     assert back.spacing == pytest.approx(image.spacing)
+    before, after = ({fault.check for fault in read_nifti(path)[1]} for path in (one.image, other.image))
+    assert after <= before
     assert one.label is not None
     assert other.label is not None
     labels = read_labels(one.label, one.label_frame, codes, image)

@@ -97,17 +97,6 @@ def test_a_folder_becomes_a_study_that_plans(
     assert f"make plan STUDY='{folder / 'study.yaml'}'" in told
 
 
-def test_make_plan_prices_the_study(
-    hearts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = hearts("{s}_{phase}.nii.gz", "{s}_{phase}_gt.nii.gz")
-    assert main(["init", str(folder)]) == 0
-    monkeypatch.chdir(tmp_path)
-    files = ["--snakefile", str(ROOT / "Snakefile"), "--rates", str(ROOT / "resources" / "rates.tsv")]
-    assert main(["plan", str(folder / "study.yaml"), "--cores", "2", *files]) == 0
-    assert "train_segmenter" in capsys.readouterr().out
-
-
 def test_nothing_is_written_over(hearts, capsys: pytest.CaptureFixture[str]) -> None:
     folder = hearts("{s}_{phase}.nii.gz", "{s}_{phase}_gt.nii.gz", 3)
     for name in ("study.yaml", "manifest.csv"):
