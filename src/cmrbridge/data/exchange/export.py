@@ -26,6 +26,7 @@ from cmrbridge.files import write_atomically
 Report = Callable[..., None]  # report(step, total); core.loop has the protocol, but with torch
 FORMS = ("nnunet", "msd")
 TEST = "test"  # of split.csv
+SAME_MM = 1e-3  # that an entry of two affines may differ by
 AGAIN = "run the study's ingest again"
 
 
@@ -119,13 +120,14 @@ def _compact(voxels: NDArray[np.float32]) -> NDArray[Any]:
 
 
 def _write_volume(path: Path, voxels: NDArray[Any], like: Volume) -> None:
-    """sform is the affine as it was, pixdim the spacing; a qform, made of both, only where the two agree."""
-    agree = np.allclose(np.linalg.norm(like.affine[:3, :3], axis=0), like.spacing, rtol=0.01)
+    """sform is the affine as it was, pixdim the spacing; a qform, which holds both, only where it can say the same."""
     image = nibabel.Nifti1Image(voxels, like.affine)
-    image.set_qform(like.affine, int(agree))
+    image.set_qform(like.affine, 1)
     image.set_sform(like.affine, 1)
     image.header.set_zooms(like.spacing)
     image.header.set_xyzt_units("mm")
+    if not np.allclose(image.get_qform(), like.affine, atol=SAME_MM):
+        image.header["qform_code"] = 0
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, gzip.compress(image.to_bytes(), compresslevel=4, mtime=0))
 
