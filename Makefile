@@ -35,14 +35,14 @@ demo: env
 
 # PLACE names an entry of workflow/places.yaml, PRESET the sizes: cpu, gpu or reconstructed
 study: env
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY) $(if $(PLACE)$(PRESET),--config $(PLACE:%=place=%) $(PRESET:%=preset=%))
+	@$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" $(if $(PLACE)$(PRESET),--config $(PLACE:%=place=%) $(PRESET:%=preset=%))
 
 # the data of a study alone, before any training: results/STUDY/atlas/atlas.html
 atlas: env
 	@$(BIN)/snakemake atlas --cores $(CORES) --configfile $(STUDY) $(if $(PLACE)$(PRESET),--config $(PLACE:%=place=%) $(PRESET:%=preset=%))
 
 plan: env
-	@$(BIN)/cmrbridge plan $(STUDY) --cores $(CORES) $(PLACE:%=--place %) $(PRESET:%=--preset %)
+	@$(BIN)/cmrbridge plan "$(STUDY)" --cores $(CORES) $(PLACE:%=--place %) $(PRESET:%=--preset %)
 
 # RESULTS: the folder of results, if not results/
 status: env

@@ -1,5 +1,5 @@
-"""Data sets fetched, converted and checked; what a study would cost, who works on it, where its numbers come from; and
-the trainings without Snakemake, from packed files, in resumable slices, on a borrowed machine."""
+"""Data sets fetched, converted, described, checked, exported; what a study would cost, who works on it, where its
+numbers come from; the trainings without Snakemake, from packed files, in resumable slices, on a borrowed machine."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import cmrbridge
-from cmrbridge.cli import data, housekeeping, planning, provenance, tracking, training
+from cmrbridge.cli import data, housekeeping, own, planning, provenance, tracking, training
 from cmrbridge.runtime.stop import explanation, is_pause
 
 USER_ERROR = 2
@@ -39,6 +39,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="cmrbridge", description=__doc__)
     top.add_argument("--version", action="version", version=f"cmrbridge {cmrbridge.__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for group in (data, training, planning, provenance, housekeeping, tracking):
+    for group in (data, own, training, planning, provenance, housekeeping, tracking):
         group.add(commands)
     return top

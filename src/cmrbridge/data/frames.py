@@ -12,7 +12,7 @@ from cmrbridge.errors import InputError
 class IngestSettings:
     """How a data set is read.
 
-    reader: "acdc", "mnms", "mnms2" or "manifest"; labels: code of each structure in
+    reader: a name in `data.readers.READERS`; labels: code of each structure in
     the files, empty for the reader's own; size, spacing_mm: of the canonical square crop, pixels and mm per pixel;
     licence: as shown in tables; vendor, centre, scanner, field_strength_t: used where the files do not say.
     """

@@ -17,7 +17,7 @@ from cmrbridge.data.checks import check_label_order, cut_off
 from cmrbridge.data.frames import Frame, IngestSettings
 from cmrbridge.data.picture import draw
 from cmrbridge.data.place import file_position, place
-from cmrbridge.data.readers import LABELS, READERS
+from cmrbridge.data.readers import READERS, codes_of
 from cmrbridge.data.volume import Volume, read_image, read_labels
 from cmrbridge.errors import InputError
 
@@ -43,7 +43,7 @@ def ingest(
     if settings.reader not in READERS:
         raise InputError(f"dataset {settings.dataset}: no reader {settings.reader!r}; choose from {', '.join(READERS)}")
     frames = READERS[settings.reader](folder, settings)
-    codes = _codes(settings)
+    codes = _codes(folder, settings)
     people = [list(group) for _, group in groupby(frames, key=lambda frame: frame.subject)]
     rows: list[Row] = []
     packs: list[Pack] = []
@@ -61,8 +61,8 @@ def ingest(
     _write(subjects, rows)
 
 
-def _codes(settings: IngestSettings) -> dict[str, int]:
-    codes = settings.labels or LABELS[settings.reader]
+def _codes(folder: Path, settings: IngestSettings) -> dict[str, int]:
+    codes = codes_of(folder, settings)
     if set(codes) - set(STRUCTURES) or len(set(codes.values())) < len(codes) or 0 in codes.values():
         raise InputError(
             f"dataset {settings.dataset}: labels {codes}: give {', '.join(STRUCTURES)} each a code of its own, not 0"

@@ -91,6 +91,15 @@ def _affine(image: Any, axis: int) -> NDArray[np.float64]:
     return np.asarray(image.affine, np.float64)[:, [*columns_last(axis), 3]]
 
 
+def read_stacks(path: Path) -> NDArray[np.float32]:
+    """All of a 3-D or 4-D file: (x, y, slice, time), a 3-D one with a single time."""
+    image = _load(path)
+    if len(image.shape) not in (3, 4):
+        raise InputError(f"{path}: {len(image.shape)} dimensions where 3 or 4 are needed; {ANEW}")
+    voxels = np.asarray(image.dataobj, np.float32)
+    return voxels if voxels.ndim == 4 else voxels[..., None]
+
+
 def _same_place(path: Path, affine: NDArray[np.float64], image: Volume) -> None:
     corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * [*image.voxels.shape, 1]
     apart = np.linalg.norm(corners @ (affine - image.affine).T, axis=1).max()

@@ -15,6 +15,8 @@ HOW_TO_GET = {
     "mnms": "ask for M&Ms through the challenge's form and unpack it there (docs/how-to/datasets.md)",
     "mnms2": "ask for M&Ms-2 through the challenge's form and unpack it there (docs/how-to/datasets.md)",
     "dicom": "put the files of the scanner or the archive there, in any folders (docs/how-to/own-data.md)",
+    "nnunet": "put the raw data set there: dataset.json, imagesTr, labelsTr",
+    "msd": "put the data set there: dataset.json, imagesTr, labelsTr",
     "manifest": "put manifest.csv with its images and labels there (columns: docs/how-to/own-data.md)",
 }
 

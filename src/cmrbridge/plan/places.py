@@ -66,7 +66,7 @@ def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) 
         raise InputError(f"{key}: no subject has the {column} {source!r}; there are {', '.join(largest_first)}")
     others = [value for value in largest_first if value != source]
     domains = {
-        _named(value): {
+        domain_name(value): {
             "dataset": divide["dataset"],
             "where": {column: float(value) if column == NUMBER else value},
             "split": {"train": TRAIN if value == source else TARGET_TRAIN, "val": VAL},
@@ -76,10 +76,10 @@ def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) 
     if len(domains) < len(counts):
         raise InputError(f"place {name}: two values of {column} differ in signs alone; give them different letters")
     halves = _halves(source, others[0], counts, domains) if len(others) > 1 else {}
-    targets = [_named(value) for value in (others[1:] if halves else others)]
+    targets = [domain_name(value) for value in (others[1:] if halves else others)]
     scenario = {
-        "source": _named(source),
-        "unlabelled": [_named(value) for value in others],
+        "source": domain_name(source),
+        "unlabelled": [domain_name(value) for value in others],
         "targets": targets,
         "centres": list(halves),
     }
@@ -95,9 +95,9 @@ def _halves(
         return {}
     halves = {}
     for value in (source, second):
-        whole = domains[_named(value)]
-        cap = {"train_subjects": half, "split_as": _named(value)}
-        halves[f"{_named(value)}_half"] = {**whole, "split": {**whole["split"], **cap}}
+        whole = domains[domain_name(value)]
+        cap = {"train_subjects": half, "split_as": domain_name(value)}
+        halves[f"{domain_name(value)}_half"] = {**whole, "split": {**whole["split"], **cap}}
     return halves
 
 
@@ -115,6 +115,6 @@ def _subjects_by(column: str, name: str, dataset: Mapping[str, Any]) -> Counter[
     return Counter(value for _, value in sorted(values_of(column, folder, dataset)))
 
 
-def _named(value: str) -> str:
+def domain_name(value: str) -> str:
     """A domain's name: letters, digits, dot, hyphen and underscore alone."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", value.strip()).lstrip(".-") or "_"

@@ -4,14 +4,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cmrbridge.data.check.problem import Fault, is_formula
+from cmrbridge.data.exchange.listing import layout_of
 from cmrbridge.data.frames import Frame
+from cmrbridge.data.readers.mnms import FOLDERS
 from cmrbridge.errors import InputError
 
 LAYOUTS: dict[str, Callable[[Path], bool]] = {
     "manifest": lambda folder: (folder / "manifest.csv").is_file(),
     "mnms2": lambda folder: (folder / "dataset_information.csv").is_file() and (folder / "dataset").is_dir(),
-    "mnms": lambda folder: any(folder.glob("*nformation*.csv")),
+    "mnms": lambda folder: any(folder.glob("*nformation*.csv")) and any((folder / part).is_dir() for part in FOLDERS),
     "acdc": lambda folder: any(folder.glob("training/*/Info.cfg")) or any(folder.glob("testing/*/Info.cfg")),
+    "nnunet": lambda folder: layout_of(folder) == "nnunet",
+    "msd": lambda folder: layout_of(folder) == "msd",
 }
 
 
@@ -19,13 +23,18 @@ def reader_of(folder: Path) -> str:
     """The reader whose layout the folder has; InputError where it has none's."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a data set")
-    for name, has in LAYOUTS.items():
-        if has(folder):
-            return name
+    name = recognised(folder)
+    if name:
+        return name
     raise InputError(
         f"{folder}: no manifest.csv, and not the layout of {', '.join(name for name in LAYOUTS if name != 'manifest')};"
-        " write a manifest (docs/how-to/own-data.md), or name the reader by --reader"
+        " let `cmrbridge init` write a manifest (docs/how-to/own-data.md), or name the reader by --reader"
     )
+
+
+def recognised(folder: Path) -> str | None:
+    """The reader whose layout the folder has, None where it has none's."""
+    return next((name for name, has in LAYOUTS.items() if has(folder)), None)
 
 
 def volumes_in(folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from cmrbridge.data.check.page import Case, page, summary_of
 from cmrbridge.data.check.problem import Fault, Problem, as_csv, merged, ordered, problem
 from cmrbridge.data.check.subjects import subject_faults
 from cmrbridge.data.frames import Frame, IngestSettings
-from cmrbridge.data.readers import LABELS, READERS
+from cmrbridge.data.readers import READERS, codes_of
 from cmrbridge.files import write_atomically
 
 if TYPE_CHECKING:  # the protocol lives beside torch, which reading files does not need
@@ -36,7 +36,7 @@ class DataSet:
     @property
     def codes(self) -> dict[str, int]:
         """Code of each structure in the files."""
-        return self.settings.labels or LABELS[self.settings.reader]
+        return codes_of(self.folder, self.settings)
 
 
 def datasets_of(folders: Iterable[str | Path], settings: Iterable[dict[str, Any]]) -> list[DataSet]:
@@ -56,7 +56,8 @@ def check(
     subjects = {name: len({one.subject for one in listed}) for name, listed in frames.items()}
     text = summary_of(problems, subjects)
     cases: dict[Case, Frame] = {(one.dataset, one.subject, one.phase): one for each in frames.values() for one in each}
-    html = page(problems, cases, {one.settings.dataset: one.codes for one in datasets}, text)
+    codes = {one.settings.dataset: one.codes for one in datasets if frames[one.settings.dataset]}
+    html = page(problems, cases, codes, text)
     for path, content in ((table, as_csv(problems)), (page_file, html), (summary, f"{text}\n")):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)

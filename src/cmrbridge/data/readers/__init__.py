@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from cmrbridge.data.exchange.listing import codes_in
 from cmrbridge.data.frames import Frame, IngestSettings
 from cmrbridge.data.readers.acdc import read_acdc
+from cmrbridge.data.readers.listed import read_msd, read_nnunet
 from cmrbridge.data.readers.manifest import read_manifest
 from cmrbridge.data.readers.mnms import read_mnms
 from cmrbridge.data.readers.mnms2 import read_mnms2
@@ -14,6 +16,8 @@ READERS: dict[str, Callable[[Path, IngestSettings], list[Frame]]] = {
     "mnms": read_mnms,
     "mnms2": read_mnms2,
     "manifest": read_manifest,
+    "nnunet": read_nnunet,
+    "msd": read_msd,
 }
 
 # The structures' codes in the files, where a study's config does not say otherwise.
@@ -23,3 +27,8 @@ LABELS: dict[str, dict[str, int]] = {
     "mnms2": {"LV": 1, "MYO": 2, "RV": 3},
     "manifest": {"LV": 1, "MYO": 2, "RV": 3},
 }
+
+
+def codes_of(folder: Path, settings: IngestSettings) -> dict[str, int]:
+    """The structures' codes in the files: the study's, else the reader's, else those of the folder's dataset.json."""
+    return settings.labels or LABELS.get(settings.reader) or codes_in(folder)

@@ -1,0 +1,1 @@
+"""nnU-Net's raw data sets and those of the Medical Segmentation Decathlon: read, and written."""
