@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
@@ -88,7 +88,7 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
 class _Seekable(io.RawIOBase):
     """A decompressed stream of which the first bytes can be read twice; memory stays bounded."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._start, self._at = stream.read(HEADER), 0
 

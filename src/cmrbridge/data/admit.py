@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cmrbridge.core.header import allowed
 from cmrbridge.core.keys import read_salt, subject_key
 from cmrbridge.data.check.files import Unusable, read_whole
+from cmrbridge.data.check.folder import reader_of
 from cmrbridge.data.frames import Frame, IngestSettings
 from cmrbridge.data.readers import READERS
 from cmrbridge.errors import InputError
@@ -69,6 +70,17 @@ def admit(*, settings: AdmitSettings, folder: Path, output: Path, salt: Path, re
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def keys_of(folder: Path, reader: str | None, salt: Path) -> dict[str, str]:
+    """Subject → key, for whoever keeps the salt. InputError where there is none: a new one would make other keys."""
+    if not salt.is_file():
+        raise InputError(f"{salt}: no such file; name the salt of the study whose keys are meant")
+    secret = read_salt(salt)
+    settings = IngestSettings(dataset="", reader=reader or reader_of(folder), size=0, spacing_mm=0.0)
+    if settings.reader not in READERS:
+        raise InputError(f"--reader {reader}: no such reader; choose from {', '.join(READERS)}")
+    return {frame.subject: subject_key(frame.subject, secret) for frame in READERS[settings.reader](folder, settings)}
 
 
 class _Refused(Exception):
