@@ -113,7 +113,7 @@ def test_a_forgotten_person_is_gone_from_every_store_and_comes_back_into_none(cl
     assert set(re.findall(r"^(\S+): its name|^(\S+):", call(clinic, *look).stdout, re.MULTILINE)) == {("", str(listed))}
     assert not list((clinic / "results").rglob("*.safetensors")), "its one network learnt from the person"
     assert call(clinic, "cmrbridge", "forget", FIRST, "--yes").returncode == 0, "nothing is left to be done"
-    result = snakemake(clinic, "results/clinic/data/.ready")
+    result = snakemake(clinic, "results/clinic/ingest/ours/subjects.csv")
     assert result.returncode == 0, result.stderr[-3000:]
     with (clinic / "results/clinic/ingest/ours/subjects.csv").open() as stream:
         subjects = {row["subject"] for row in csv.DictReader(stream)}

@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from cmrbridge.errors import InputError
-from cmrbridge.files import write_atomically
 
 NAME = ".salt"  # of the file, beside the studies of one folder and hidden: no study, crate or record holds it
 KEY = re.compile(r"s[0-9a-f]{12}")
@@ -17,12 +19,21 @@ def read_salt(path: Path) -> bytes:
     """The secret that makes subject keys, drawn once and kept in ``path``, readable by its owner alone."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, secrets.token_hex(32) + "\n")
-        path.chmod(0o600)
+        _draw(path)
     salt = path.read_text(encoding="ascii", errors="replace").strip().encode()
     if len(salt) < 32:
         raise InputError(f"{path}: a salt of fewer than 32 letters; remove the file, and a new one is drawn")
     return salt
+
+
+def _draw(path: Path) -> None:
+    """Of several jobs that draw at once one wins, and all go by its salt."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as stream:  # the owner's alone
+        stream.write(secrets.token_hex(32) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            os.link(stream.name, path)
 
 
 def subject_key(identity: str, salt: bytes) -> str:
