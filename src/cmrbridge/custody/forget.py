@@ -13,6 +13,7 @@ from cmrbridge.custody.holdings import Holding, Person, appearances, holdings, p
 from cmrbridge.errors import InputError
 from cmrbridge.files import write_atomically
 from cmrbridge.plan.consent import COLUMNS, LIST, read_forgotten
+from cmrbridge.runtime.entries import entries_below
 from cmrbridge.runtime.snakelock import workers
 from cmrbridge.runtime.status import unfinished
 from cmrbridge.runtime.sync import beside, studies_below
@@ -29,11 +30,12 @@ Removal = Callable[[str, Path, frozenset[str]], int]
 @dataclass(frozen=True)
 class Request:
     """What is to be forgotten. rows: (data set, key) for the list; held: study → what goes; files: the person's own,
-    outside the results, where a table tells them."""
+    outside the results, where a table tells them; unreadable: a line about each record that tells nothing."""
 
     rows: tuple[tuple[str, str], ...]
     held: dict[Path, list[Holding]]
     files: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
 
     def told(self) -> str:
         """What goes, a line per folder, and what stays."""
@@ -41,6 +43,7 @@ class Request:
         for holding in (one for each in self.held.values() for one in each):
             count = len(holding.files)
             lines.append(f"goes: {holding.folder} ({count} file{'s' if count > 1 else ''})")
+        lines += [f"cannot be judged: {line}; look at that folder yourself" for line in self.unreadable]
         lines += [f"{study}: what else is made of these data sets, the next run makes anew" for study in self.held]
         return "\n".join([*lines, OUT_OF_REACH.format(files=", ".join(self.files) or "wherever the study says")])
 
@@ -64,7 +67,8 @@ def find(results: Path, subject: str) -> Request:
         )
     held = {study: holdings(study, each) for study, each in found.items() if each}
     files = {path for study in held for path in _files_of(study, person, results)}
-    return Request(tuple(sorted(rows)), held, tuple(sorted(files)))
+    unreadable = [line for study in studies for line in entries_below(study)[1]]
+    return Request(tuple(sorted(rows)), held, tuple(sorted(files)), tuple(unreadable))
 
 
 def forget(results: Path, asked: Request, uri: str | None, remove: Removal, tell: Callable[[str], None]) -> None:

@@ -112,7 +112,7 @@ def _sources(entries: Iterable[Entry], study: Path, jobs: dict[Path, list[Entry]
         for name in entry.about.get("inputs", {}):
             parts = Path(name).parts
             told = parts[2:3] in (("data",), ("ingest",)) and name.endswith((".npz", *MADE_OF_FEW))
-            if parts[:2] == ("results", study.name) and not told:
+            if parts[:1] == ("results",) and not told:  # by the name that the study had then
                 yield from _nearest(study.joinpath(*parts[2:]), jobs)
 
 

@@ -153,7 +153,8 @@ def test_a_kill_at_any_file_is_made_up_for_by_the_next_call(results: Path, monke
     left = files(results)
     assert not [name for name in left if "/here/" in name]
     assert "one/masks/there/seed-0/train/model.safetensors" in left
-    assert scan(results, Words([WHO], "words"), silent) == [], "no table, pack or record that was left names the person"
+    found = [one for one in scan(results, Words([WHO], "words"), silent) if one.word]
+    assert found == [], "no table, pack or record that was left names the person"
 
 
 def test_the_command_lists_first_and_is_honest_about_its_reach(
@@ -169,6 +170,17 @@ def test_the_command_lists_first_and_is_honest_about_its_reach(
     assert files(results) < before | {".salt", "forgotten.csv"}
     assert main(["forget", "Nobody", "--results", str(results)]) == 2
     assert "no study knows this subject" in capsys.readouterr().err
+
+
+def test_lineage_is_followed_in_a_study_that_was_renamed(results: Path) -> None:
+    (results / "two").rename(results / "renamed")
+    run(results)
+    assert not [name for name in files(results) if "/here/" in name]
+
+
+def test_a_record_that_tells_nothing_is_told(results: Path) -> None:
+    (results / "one/masks/there/seed-0/train/record.json").write_text("cut")
+    assert "cannot be judged" in find(results, WHO).told()
 
 
 def test_by_key_as_by_name(results: Path) -> None:
