@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from cmrbridge.cli import main
 from cmrbridge.core.keys import read_salt, subject_key
 from cmrbridge.custody.forget import find, forget
+from cmrbridge.custody.holdings import ABOUT_ALL, OF_ALL
 from cmrbridge.custody.scan import scan
 from cmrbridge.custody.words import Words
 from cmrbridge.errors import InputError
@@ -181,6 +183,16 @@ def test_lineage_is_followed_in_a_study_that_was_renamed(results: Path) -> None:
 def test_a_record_that_tells_nothing_is_told(results: Path) -> None:
     (results / "one/masks/there/seed-0/train/record.json").write_text("cut")
     assert "cannot be judged" in find(results, WHO).told()
+
+
+def test_every_folder_of_a_study_is_thought_of() -> None:
+    """Jobs of these folders keep a record beside their outputs; whoever adds another folder decides how it is left."""
+    by_records = {"admitted", "dicom", "masks", "synthesis", "translation", "fidelity", "privacy", "export",
+                  "segmentation", "predictions"}  # fmt: skip
+    computed = {"phantom"}  # nobody's data
+    rules = Path(__file__).parents[3] / "workflow" / "rules"
+    made = {name for path in rules.glob("*.smk") for name in re.findall(r"\{RESULTS\}/(\w+)", path.read_text())}
+    assert made <= by_records | computed | {*OF_ALL, *ABOUT_ALL}
 
 
 def test_by_key_as_by_name(results: Path) -> None:
