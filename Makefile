@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study plan status unlock sync watch test prove lint format audit slurm-env nnunet-env docs reference
+.PHONY: env demo study atlas plan status unlock sync watch test prove lint format audit slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -36,6 +36,10 @@ demo: env
 # PLACE names an entry of workflow/places.yaml, PRESET the sizes: cpu, gpu or reconstructed
 study: env
 	@$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY) $(if $(PLACE)$(PRESET),--config $(PLACE:%=place=%) $(PRESET:%=preset=%))
+
+# the data of a study alone, before any training: results/STUDY/atlas/atlas.html
+atlas: env
+	@$(BIN)/snakemake atlas --cores $(CORES) --configfile $(STUDY) $(if $(PLACE)$(PRESET),--config $(PLACE:%=place=%) $(PRESET:%=preset=%))
 
 plan: env
 	@$(BIN)/cmrbridge plan $(STUDY) --cores $(CORES) $(PLACE:%=--place %) $(PRESET:%=--preset %)

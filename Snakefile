@@ -29,6 +29,7 @@ include: "workflow/rules/pictures.smk"
 include: "workflow/rules/about.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/atlas.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/synthesis.smk"
 include: "workflow/rules/translation.smk"
@@ -45,6 +46,7 @@ include: "workflow/rules/tracking.smk"
 
 localrules:  # the tracker is the one writer of MLflow's database; a cluster's nodes may reach no network
     all,
+    atlas,
     track,
     download,
 
@@ -57,7 +59,14 @@ rule all:
         every_generator(f"{MASKS}/train/model.safetensors"),
         every_generator(f"{SYNTHESIS}/train/model.safetensors"),
         every_translation(f"{TRANSLATION}/train/model.safetensors"),
+        f"{ATLAS}/atlas.html",
         f"{PAPER}/report.html",
         over(CARDED, CARD),
         f"{TRACKING}/runs.csv",
         expand(every_set(f"{EXPORT}/{{{{form}}}}"), form=STUDY["export"]),
+
+
+# the data alone, before anything is trained
+rule atlas:
+    input:
+        f"{ATLAS}/atlas.html",

@@ -11,8 +11,8 @@ import pandas as pd
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, read_cases, with_mean_structure
+from cmrbridge.evaluation.scans import read_scans
 from cmrbridge.paper.records import Record, duration, listed, read_record, schedule
-from cmrbridge.paper.scans import read_scans
 from cmrbridge.paper.tables import pipe_table
 
 COLUMNS = {("dice", MEAN): "Dice", ("dice", "LV"): "LV", ("dice", "MYO"): "MYO", ("dice", "RV"): "RV"}

@@ -9,8 +9,8 @@ import pandas as pd
 
 from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.evaluation.frames import read_cases, summarise
+from cmrbridge.evaluation.scans import read_scans
 from cmrbridge.paper.records import Record, Training, read_record, read_training
-from cmrbridge.paper.scans import read_scans
 from cmrbridge.paper.tables import ordered, read_comparisons
 
 
