@@ -20,7 +20,7 @@ TRAINABLE = [
     "segmentation.train", "segmentation.predict", "masks.train", "masks.sample", "synthesis.train", "synthesis.render",
 ]  # fmt: skip
 RUNTIME = {"numpy", "torch", "psutil", "rich"}
-TRACKING = [PACKAGE / "runtime" / name for name in ("tracking.py", "registry.py")]
+TRACKING = [PACKAGE / "runtime" / name for name in ("tracking.py", "registry.py", "removal.py")]
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -114,7 +114,7 @@ EVERY = sorted(PACKAGE.rglob("*.py"))
 
 def test_every_room_has_its_wall() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert rooms == STAGES | {"cli", "core", "paper", "plan", "runtime"}
+    assert rooms == STAGES | {"cli", "core", "custody", "paper", "plan", "runtime"}
 
 
 @pytest.mark.parametrize("path", in_rooms(*sorted(STAGES)), ids=label)
@@ -158,6 +158,14 @@ def test_runtime_knows_no_stage(path: Path) -> None:
     assert not any(within(name, {"cmrbridge.core"}) for name in imports(path, top_level=True))
 
 
+@pytest.mark.parametrize("path", in_rooms("custody"), ids=label)
+def test_custody_knows_files_and_no_stage(path: Path) -> None:
+    """What it looks for lies in files, whichever stage wrote them; MLflow's runs are removed by whom it is given."""
+    assert beyond(path, COMMON | {"cmrbridge.custody", "cmrbridge.runtime", "cmrbridge.plan.consent"}) == set()
+    assert not any(within(name, {"cmrbridge.runtime.removal"}) for name in imports(path))
+    assert foreign(imports(path)) <= {"numpy"}
+
+
 @pytest.mark.parametrize("path", EVERY, ids=label)
 def test_only_tracking_imports_mlflow_and_only_the_estimate_snakemake(path: Path) -> None:
     if path not in TRACKING:
@@ -168,9 +176,9 @@ def test_only_tracking_imports_mlflow_and_only_the_estimate_snakemake(path: Path
 
 def test_a_job_knows_nothing_of_tracking() -> None:
     """MLflow is fed by processes of their own, so that it can neither stop nor slow a training."""
-    feeding = [f"cmrbridge.runtime.{name}" for name in ("entries", "registry", "sync", "tracking")]
+    feeding = [f"cmrbridge.runtime.{name}" for name in ("entries", "registry", "removal", "sync", "tracking")]
     its = {PACKAGE / "runtime" / f"{name.rpartition('.')[2]}.py" for name in feeding}
-    its |= {PACKAGE / "cli" / "tracking.py"}
+    its |= {PACKAGE / "cli" / "tracking.py", PACKAGE / "cli" / "privacy.py", *files("custody")}
     users = [path for path in EVERY if any(within(name, set(feeding)) for name in imports(path))]
     assert set(users) <= its
 

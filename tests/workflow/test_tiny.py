@@ -13,6 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cmrbridge.custody.scan import scan
+from cmrbridge.custody.words import Words
+from planted import WORDS, plant_columns, plant_header
+from reporters import silent
+
 ROOT = Path(__file__).parents[2]
 PARTS = [
     *("Snakefile", "config.yaml", "CITATION.cff", "workflow", "profiles", "envs", "resources", "src"),
@@ -48,8 +53,17 @@ def copied(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project (its path has a space and an umlaut) in which the tiny study has run."""
+    """A copy of the project (its path has a space and an umlaut) in which the tiny study has run.
+
+    Before its files are read, names of patients are planted in their headers and in columns that nobody asked for.
+    """
     folder = copied(tmp_path_factory.mktemp("tiny stüdy"))
+    phantom = "results/tiny/phantom/phantom/files"
+    result = snakemake(folder, phantom)
+    assert result.returncode == 0, result.stderr[-4000:]
+    for path in (folder / phantom).rglob("*.nii.gz"):
+        plant_header(path)
+    plant_columns(folder / phantom / "manifest.csv")
     result = snakemake(folder)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
     return folder
@@ -135,6 +149,16 @@ def test_the_generated_set_can_leave_with_its_card(project: Path) -> None:
         assert [
             word for word in ("Apache-2.0", "Verdict: ", "moment of its training: step-30") if word not in card
         ] == []
+
+
+def test_no_planted_identifier_is_in_outputs_logs_report_or_mlflow(project: Path) -> None:
+    planted = project / "results" / "tiny" / "phantom" / "phantom" / "files"
+    found = [
+        one for part in ("results", ".snakemake") for one in scan(project / part, Words(list(WORDS), "words"), silent)
+    ]
+    assert {one.file for one in found if planted in one.file.parents} >= {planted / "manifest.csv"}, "they are there"
+    assert [one for one in found if planted not in one.file.parents] == []
+    assert (project / "results" / "mlflow.db").exists()
 
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:

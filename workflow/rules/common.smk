@@ -21,6 +21,7 @@ from cmrbridge.plan.config import (
     resolve,
     scenarios_of,
 )
+from cmrbridge.plan.consent import CODES, is_admitted, read_forgotten
 from cmrbridge.plan.downloads import awaited, sources_of
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of
@@ -45,6 +46,7 @@ TABLE = Path(workflow.basedir) / "resources" / "datasets.tsv"
 
 try:
     STUDY = resolve(config)
+    FORGOTTEN = read_forgotten(Path("results"))
     DOWNLOADED = {
         name: sources_of(TABLE, name) for name in awaited(STUDY, datasets_of(STUDY))
     }
@@ -61,6 +63,7 @@ RESULTS = f"results/{STUDY['study']}"
 DOWNLOADS = Path(os.path.expandvars(STUDY["downloads"])).expanduser()
 PHANTOM = f"{RESULTS}/phantom/{{dataset}}"
 DICOM = f"{RESULTS}/dicom/{{dataset}}"
+ADMITTED = f"{RESULTS}/admitted/{{dataset}}"
 INGEST = f"{RESULTS}/ingest/{{dataset}}"
 CHECK = f"{RESULTS}/check"
 DUPLICATES = f"{RESULTS}/ingest/duplicates.csv"

@@ -3,7 +3,7 @@
 Needs   the folder of each data set (datasets.*.path), or nothing for the phantom
 Makes   data/.ready, for which every domain must be in order and the check free of errors: no training starts before;
         check/{problems.csv,check.html,summary.txt};
-        results/{study}/{phantom,dicom}/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
+        results/{study}/{phantom,dicom,admitted}/{dataset}/files, ingest/{dataset}/{subjects.csv,prepared.npz,qc.png},
         ingest/duplicates.csv, data/{domain}/{training.npz,images.npz,test.npz,split.csv}
 """
 
@@ -52,9 +52,32 @@ rule convert_dicom:
             key: value
             for key, value in STUDY["datasets"][wildcards.dataset].items()
             if key in ("series", "subjects_by")
-        },
+        }
+        | left_out(wildcards),
     script:
         "../scripts/convert_dicom.py"
+
+
+rule admit:
+    input:
+        folder=raw_folder,
+    output:
+        folder=directory(f"{ADMITTED}/files"),
+        record=f"{ADMITTED}/record.json",
+    log:
+        f"{ADMITTED}/log.txt",
+    benchmark:
+        f"{ADMITTED}/benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(2000),
+        runtime=more(120),
+    params:
+        code=code("admit", "cmrbridge.data.admit"),
+        settings=admit_settings,
+    script:
+        "../scripts/admit.py"
 
 
 rule check:

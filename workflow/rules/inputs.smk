@@ -10,22 +10,56 @@ from types import SimpleNamespace
 MADE = ("phantom", "dicom")
 
 
-def dataset_folder(wildcards):
+def raw_folder(wildcards):
+    """The data set as its owner keeps it, or as a rule made it."""
     dataset = STUDY["datasets"][wildcards.dataset]
     if dataset["reader"] in MADE:
         return f"{RESULTS}/{dataset['reader']}/{wildcards.dataset}/files"
     return dataset["path"]
 
 
-def ingest_settings(wildcards):
+def admitted(name):
+    return is_admitted(name, STUDY["datasets"][name], FORGOTTEN)
+
+
+def dataset_folder(wildcards):
+    if admitted(wildcards.dataset):
+        return f"{RESULTS}/admitted/{wildcards.dataset}/files"
+    return raw_folder(wildcards)
+
+
+def raw_settings(wildcards, *kept):
+    """How the data set is read: its reader, and of the keys ``kept`` those that the study gives."""
     dataset = STUDY["datasets"][wildcards.dataset]
-    kept = ("labels", "vendor", "licence")
     return {
         "dataset": wildcards.dataset,
         "reader": "manifest" if dataset["reader"] in MADE else dataset["reader"],
         **{key: dataset[key] for key in kept if key in dataset},
-        **STUDY["image"],
     }
+
+
+def ingest_settings(wildcards):
+    settings = raw_settings(wildcards, "labels", "vendor", "licence")
+    if admitted(wildcards.dataset):
+        codes = CODES.get(settings["reader"])
+        settings = {**({"labels": codes} if codes else {}), **settings}
+        settings["reader"] = "manifest"
+    return {**settings, **STUDY["image"]}
+
+
+def admit_settings(wildcards):
+    dataset = STUDY["datasets"][wildcards.dataset]
+    return {
+        **raw_settings(wildcards, "labels", "vendor"),
+        "pseudonymise": dataset.get("pseudonymise", False),
+        **left_out(wildcards),
+    }
+
+
+def left_out(wildcards):
+    """The keys of people who are to be forgotten, where there are any: params of other studies stay as they are."""
+    keys = FORGOTTEN.get(wildcards.dataset)
+    return {"forgotten": list(keys)} if keys else {}
 
 
 def checked():

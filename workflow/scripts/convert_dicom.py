@@ -8,6 +8,6 @@ with job(snakemake) as run:
         folder=Path(snakemake.input.folder),
         output=Path(snakemake.output.folder),
         settings=DicomSettings(**run.resolved(snakemake.params.settings)),
-        salt=Path("results/.dicom-salt"),
+        salt=Path("results/.salt"),
         report=run.report,
     )

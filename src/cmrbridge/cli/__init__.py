@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import cmrbridge
-from cmrbridge.cli import data, housekeeping, own, planning, provenance, tracking, training
+from cmrbridge.cli import data, housekeeping, own, planning, privacy, provenance, tracking, training
 from cmrbridge.runtime.stop import explanation, is_pause
 
 USER_ERROR = 2
@@ -21,7 +21,8 @@ QUIET = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; gives the exit code: 0 done, 1 errors in checked data, 2 the user's to mend, 75 to be run again."""
+    """Entry point; gives the exit code: 0 done, 1 errors in checked data or identifiers found, 2 the user's to mend,
+    75 to be run again."""
     asked = parser().parse_args(arguments)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -39,6 +40,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="cmrbridge", description=__doc__)
     top.add_argument("--version", action="version", version=f"cmrbridge {cmrbridge.__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for group in (data, own, training, planning, provenance, housekeeping, tracking):
+    for group in (data, own, training, planning, provenance, privacy, housekeeping, tracking):
         group.add(commands)
     return top

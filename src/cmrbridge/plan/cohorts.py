@@ -68,6 +68,10 @@ def cohorts_of(jobs: list[Job], results: Path) -> Cohorts:
         if job.rule == "ingest":
             read = {"reader": job.params["settings"]["reader"], "path": job.inputs[0]}
             datasets[job.wildcards["dataset"]] = read | datasets.get(job.wildcards["dataset"], {})
+        if job.rule == "admit":  # of which ingest reads the copy, that is not there yet
+            read = {"reader": job.params["settings"]["reader"], "path": job.inputs[0]}
+            datasets[job.wildcards["dataset"]] = datasets.get(job.wildcards["dataset"], {}) | read
+    for job in jobs:
         if job.rule == "convert_dicom":  # until then there is no manifest to count
             datasets.setdefault(job.wildcards["dataset"], {})["reader"] = "dicom"
         if job.rule == "phantom":

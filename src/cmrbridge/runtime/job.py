@@ -19,6 +19,7 @@ from cmrbridge.runtime.console import Progress, logged
 from cmrbridge.runtime.digests import input_digests, plain, stamp_of
 from cmrbridge.runtime.journal import Journal, loads_of
 from cmrbridge.runtime.lock import hold
+from cmrbridge.runtime.people import people_in
 from cmrbridge.runtime.ranks import company, rank
 from cmrbridge.runtime.slots import gpus
 from cmrbridge.runtime.stop import Stop, explanation, status_of
@@ -135,6 +136,7 @@ class Run:
             "seed": task.seed,
             "params": params,
             "inputs": inputs,
+            "people": people_in(task.inputs),
             "stamp": stamp_of(params, inputs, self.device if task.torch else None, meaning_of_auto),
         }
 

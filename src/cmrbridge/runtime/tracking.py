@@ -57,10 +57,10 @@ def alone(uri: str, folder: Path) -> Iterator[None]:
             "MLFLOW_TRACKING_URI: set it to sqlite:///FILE or to the http(s) address of a server, or leave it out"
         )
     _load(uri)
-    path = _database_file(uri) or folder.parent / "mlflow"
+    path = database_file(uri) or folder.parent / "mlflow"
     path.parent.mkdir(parents=True, exist_ok=True)
     with hold(path.with_name(f".{path.name}.lock"), PATIENCE):
-        if _database_file(uri):
+        if database_file(uri):
             with closing(sqlite3.connect(path, timeout=LOCKED)) as database:
                 database.execute("BEGIN IMMEDIATE")
                 database.rollback()
@@ -72,13 +72,14 @@ def _load(uri: str) -> None:
     for name, value in BEFORE_IMPORT.items():
         os.environ.setdefault(name, value)
     modules = ["mlflow"]
-    if _database_file(uri):
+    if database_file(uri):
         modules += ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"]
     for module in modules:
         import_module(module)
 
 
-def _database_file(uri: str) -> Path | None:
+def database_file(uri: str) -> Path | None:
+    """The file of a database that no server stands before."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
@@ -216,7 +217,7 @@ class Store:
 def _client(uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
-    path = _database_file(uri)
+    path = database_file(uri)
     if path:
         uri = f"sqlite:///{path.resolve()}"  # MLflow keeps connections by this name, whatever the working directory
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -226,7 +227,7 @@ def _experiment(client: "MlflowClient", uri: str) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found:
         return str(found.experiment_id)
-    path = _database_file(uri)
+    path = database_file(uri)
     beside = path.resolve().with_name(ARTIFACTS).as_uri() if path else None
     return str(client.create_experiment(EXPERIMENT, artifact_location=beside))
 

@@ -14,6 +14,7 @@ from torch import nn
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.checkpoint import read_tensors
 from cmrbridge.core.geometry import restore, slice_axis, slices_back
+from cmrbridge.core.header import allowed
 from cmrbridge.core.loop import Report
 from cmrbridge.core.pack import Case, Pack, read_pack
 from cmrbridge.errors import InputError
@@ -192,11 +193,9 @@ def label_header(header: "nibabel.Nifti1Header", shape: tuple[int, ...], source:
             f"{source}: shape {header.get_data_shape()} is not the {shape} that was prepared; ingest it again"
         )
     zooms: Any = header.get_zooms()[:3]
+    header = allowed(header)
     header.set_data_shape(shape)
     header.set_zooms(zooms)
     header.set_data_dtype(np.uint8)
-    header.set_intent("none")
     header.set_slope_inter(1, 0)
-    header["cal_min"], header["cal_max"], header["descrip"] = 0, 0, b""
-    header.extensions.clear()  # may hold a patient's name
     return header

@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLossles
 
 from cmrbridge.cli import main
 from cmrbridge.core.anatomy import PHASES
+from cmrbridge.core.keys import read_salt, subject_key
 from cmrbridge.data.frames import IngestSettings
 from cmrbridge.data.phantom.cohort import draw_anatomy
 from cmrbridge.data.phantom.scan import scan
@@ -218,6 +219,19 @@ def test_a_key_is_the_same_for_a_person_and_not_to_be_guessed(tmp_path: Path) ->
     keys = [convert(tmp_path / name / "in")[0][0]["subject"] for name in ("one", "two")]
     assert keys[0] != keys[1], "each has a salt of its own"
     assert (tmp_path / "one" / "salt").stat().st_mode & 0o077 == 0
+
+
+def test_a_forgotten_person_is_not_converted_again(tmp_path: Path) -> None:
+    home = tmp_path / "in"
+    for name in ("a", "b"):
+        export(home / name / "x", beating(), oblique())
+    keys = [row["subject"] for row in convert(home, subjects_by="folder")[0]]
+    salt = read_salt(tmp_path / "salt")
+    for listed in (keys[0], subject_key(keys[0], salt)):  # the latter where a study keys the keys again
+        shutil.rmtree(tmp_path / "out")
+        cines, manifest, output = convert(home, subjects_by="folder", forgotten=(listed,))
+        assert {row["subject"] for row in [*cines, *manifest]} == {keys[1]}
+        assert not list(output.rglob(f"{keys[0]}*"))
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

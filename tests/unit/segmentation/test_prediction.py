@@ -16,6 +16,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.segmentation.label import label_candidates, label_generated
 from cmrbridge.segmentation.predict import predict_domains, segment_subject, write_like
 from cmrbridge.segmentation.segmenter import Segmenter
+from planted import FIELDS, plant_header
 from reporters import silent
 
 SIZE = 32
@@ -90,6 +91,7 @@ def test_slices_return_to_their_place_in_the_file(toy_hearts: ToyPack) -> None:
 
 def test_labels_keep_the_geometry_of_their_image_and_nothing_else(tmp_path: Path) -> None:
     write_image(tmp_path)
+    plant_header(tmp_path / "image.nii.gz")
     labels = np.random.default_rng(0).integers(0, 4, (40, 48, 4)).astype(np.uint8)
     write_like(labels, tmp_path / "image.nii.gz", tmp_path / "labels.nii.gz")
     image, origin = nibabel.load(tmp_path / "labels.nii.gz"), nibabel.load(tmp_path / "image.nii.gz")
@@ -104,6 +106,8 @@ def test_labels_keep_the_geometry_of_their_image_and_nothing_else(tmp_path: Path
         assert image.header[key] == origin.header[key]
     assert (image.header["intent_code"], image.header["cal_max"]) == (0, 0)
     assert (image.dataobj.slope, image.dataobj.inter) == (1, 0)
+    assert all(not image.header[field].item() for field in FIELDS), "a patient's name may stand there"
+    assert not image.header.extensions
     with pytest.raises(InputError, match="ingest it again"):
         write_like(labels[:-1], tmp_path / "image.nii.gz", tmp_path / "labels.nii.gz")
 

@@ -53,7 +53,9 @@ class Nifti:
             return (stored * self.slope + self.inter).astype(np.float32)
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
+    """A file of which nothing can be used; ``fault`` says why."""
+
     def __init__(self, check: str, what: str) -> None:
         super().__init__(what)
         self.fault = Fault(check, what)
@@ -65,15 +67,10 @@ def read_nifti(path: Path, axis: int | None = None) -> tuple[Nifti | None, list[
     Every byte is read, so that gzip's checksum is compared; at most `LARGEST_BYTES` are kept. axis: that counts slices;
     None: as the spacing says.
     """
-    if not path.is_file():
-        return None, [Fault("missing", "there is no such file")]
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            header, shape, offset, content = _content(stream)
-    except _Unusable as error:
+        header, shape, offset, content = read_whole(path)
+    except Unusable as error:
         return None, [error.fault]
-    except (EOFError, OSError, zlib.error) as error:
-        return None, [Fault("damaged", f"cut short or damaged: {error}")]
     faults = header_faults(header)
     if any(fault.check in ("spacing", "header_value") for fault in faults):
         return None, faults
@@ -94,25 +91,36 @@ def laid(file: Nifti, axis: int | None) -> Nifti:
     return Nifti(stored, file.slope, file.inter, file.affine[:, [*order, 3]], (first, second, last), chosen)
 
 
+def read_whole(path: Path) -> tuple[Any, tuple[int, ...], int, bytearray]:
+    """(header, shape, offset of the voxels, all bytes) of a file whose sizes are right; raises Unusable."""
+    if not path.is_file():
+        raise Unusable("missing", "there is no such file")
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return _content(stream)
+    except (EOFError, OSError, zlib.error) as error:
+        raise Unusable("damaged", f"cut short or damaged: {error}") from error
+
+
 def _content(stream: BinaryIO | gzip.GzipFile) -> tuple[Any, tuple[int, ...], int, bytearray]:
     """(header, shape, offset of the voxels, all bytes), once they are found to fit one another."""
     start = stream.read(540)
     header, least, magic = _header(start)
     if bytes(header["magic"].item())[:3] != magic:
-        raise _Unusable("not_nifti", "its header is of a pair .hdr and .img, or of no NIfTI file")
+        raise Unusable("not_nifti", "its header is of a pair .hdr and .img, or of no NIfTI file")
     shape, width = _shape(header), _width(header)
     offset = float(header["vox_offset"])
     if not (math.isfinite(offset) and offset.is_integer() and offset >= least):
-        raise _Unusable("header_size", f"the header puts the voxels at byte {offset:g}, they begin at {least} or later")
+        raise Unusable("header_size", f"the header puts the voxels at byte {offset:g}, they begin at {least} or later")
     announced = int(offset) + math.prod(shape) * width
     if announced > LARGEST_BYTES:
-        raise _Unusable("header_size", f"the header announces {list(shape)} voxels, {announced / 2**30:.0f} GiB")
+        raise Unusable("header_size", f"the header announces {list(shape)} voxels, {announced / 2**30:.0f} GiB")
     content = bytearray(start)
     while len(content) <= announced and (block := stream.read(BLOCK)):  # to the end: only there is gzip's checksum
         content += block
     if len(content) != announced:
         held = f"{len(content)}" if len(content) < announced else "more"
-        raise _Unusable("header_size", f"the header announces {announced} bytes, the file holds {held}")
+        raise Unusable("header_size", f"the header announces {announced} bytes, the file holds {held}")
     return header, shape, int(offset), content
 
 
@@ -121,12 +129,12 @@ def _width(header: Any) -> int:
     try:
         kind = header.get_data_dtype()
     except (HeaderDataError, KeyError) as error:
-        raise _Unusable("header_type", f"the header names no type of voxels that NIfTI has ({error})") from error
+        raise Unusable("header_type", f"the header names no type of voxels that NIfTI has ({error})") from error
     bits = int(header["bitpix"])
     if kind.kind not in "iuf":
-        raise _Unusable("header_type", f"voxels are {kind} (colour or complex)")
+        raise Unusable("header_type", f"voxels are {kind} (colour or complex)")
     if bits != kind.itemsize * 8:
-        raise _Unusable("header_type", f"the header says {bits} bits a voxel and the type {kind}, which has others")
+        raise Unusable("header_type", f"the header says {bits} bits a voxel and the type {kind}, which has others")
     return int(kind.itemsize)
 
 
@@ -136,17 +144,17 @@ def _header(start: bytes) -> tuple[Any, int, bytes]:
         if kind is not None and len(start) >= kind.template_dtype.itemsize:
             sign = "<" if order == "little" else ">"
             return kind(start[: kind.template_dtype.itemsize], endianness=sign, check=False), least, magic
-    raise _Unusable("not_nifti", "it does not begin as a NIfTI file does")
+    raise Unusable("not_nifti", "it does not begin as a NIfTI file does")
 
 
 def _shape(header: Any) -> tuple[int, ...]:
     """Edges without trailing ones beyond the third."""
     count = int(header["dim"][0])
     if not 1 <= count <= 7:
-        raise _Unusable("header_size", f"the header says {count} dimensions")
+        raise Unusable("header_size", f"the header says {count} dimensions")
     edges = [int(edge) for edge in header["dim"][1 : count + 1]]
     if min(edges) < 1:
-        raise _Unusable("header_size", f"the header announces {edges} voxels")
+        raise Unusable("header_size", f"the header announces {edges} voxels")
     while len(edges) > 3 and edges[-1] == 1:
         edges.pop()
     return tuple(edges)

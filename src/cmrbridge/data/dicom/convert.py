@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from cmrbridge.core.keys import listed_as, read_salt, subject_key
 from cmrbridge.data.dicom.choose import short_axis
 from cmrbridge.data.dicom.cine import cine_of, pixels_of, write_nifti
 from cmrbridge.data.dicom.contours import case_name, contour_files, labelled_phases, pathology, patient_cases
 from cmrbridge.data.dicom.header import Malformed, read_header, text
 from cmrbridge.data.dicom.phases import propose_phases
 from cmrbridge.data.dicom.plane import Defect, Plane, is_image, planes_of
-from cmrbridge.data.dicom.privacy import Machine, machine_of, naming_words, read_salt, struck_out, subject_key
+from cmrbridge.data.dicom.privacy import Machine, machine_of, naming_words, struck_out
 from cmrbridge.data.dicom.sniff import DicomFile, dicom_files
 from cmrbridge.data.dicom.stack import Stack, stack_of
 from cmrbridge.data.frames import require_folder
@@ -38,10 +39,12 @@ CINES = ("subject", "image", "slices", "frames", "step_ms", "chosen", "notes")
 @dataclass(frozen=True)
 class DicomSettings:
     """series: numbers of the short-axis series where several fit, "7" for every subject or "KEY=7" for one;
-    subjects_by: what tells people apart: "patient" (PatientID), "study" or "folder" (the first below the data's)."""
+    subjects_by: what tells people apart: "patient" (PatientID), "study" or "folder" (the first below the data's);
+    forgotten: people to leave out, as `core.keys.listed_as` names them."""
 
     series: tuple[str, ...] = ()
     subjects_by: str = "patient"
+    forgotten: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "series", tuple(self.series))
@@ -90,6 +93,7 @@ def convert_dicom(*, folder: Path, output: Path, settings: DicomSettings, salt: 
 def _convert(folder: Path, output: Path, settings: DicomSettings, salt: bytes, words: set[str], report: Report) -> None:
     contours = contour_files(folder)
     people = _people(folder, settings, salt, words)
+    people = {name: person for name, person in people.items() if not _is_forgotten(name, settings, salt)}
     rows: list[Row] = []
     cines: list[Row] = []
     for done, (subject, person) in enumerate(sorted(people.items()), 1):
@@ -127,6 +131,11 @@ def _people(folder: Path, settings: DicomSettings, salt: bytes, words: set[str])
     if not people:
         raise InputError(f"{folder}: no MR images among {len(files)} DICOM and {others} other files; {REMEDY}")
     return people
+
+
+def _is_forgotten(subject: str, settings: DicomSettings, salt: bytes) -> bool:
+    """By the name that the subject has here, or by the key that stands for that in a data set under pseudonyms."""
+    return bool({listed_as(subject, salt), subject_key(subject, salt)} & set(settings.forgotten))
 
 
 def _add(

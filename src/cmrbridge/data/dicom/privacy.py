@@ -1,19 +1,13 @@
-"""What may leave a DICOM header: salted keys in the place of people, closed or cleaned words about the machine."""
+"""What may leave a DICOM header: closed or cleaned words about the machine, and of people nothing (`core.keys`)."""
 
-import hashlib
-import hmac
 import math
 import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydicom.dataset import Dataset
 
 from cmrbridge.data.dicom.header import Malformed, number, text
-from cmrbridge.errors import InputError
-from cmrbridge.files import write_atomically
 
 NAMING = ("PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "AccessionNumber")
 SHORTEST = 3  # letters of a name's part that is struck out
@@ -37,23 +31,6 @@ class Machine:
     scanner: str
     centre: str
     field_strength_t: float
-
-
-def read_salt(path: Path) -> bytes:
-    """The secret that makes subject keys, drawn once and kept in ``path``, readable by its owner alone."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, secrets.token_hex(32) + "\n")
-        path.chmod(0o600)
-    salt = path.read_text(encoding="ascii", errors="replace").strip().encode()
-    if len(salt) < 32:
-        raise InputError(f"{path}: a salt of fewer than 32 letters; remove the file, and a new one is drawn")
-    return salt
-
-
-def subject_key(identity: str, salt: bytes) -> str:
-    """A name for a person that nobody can turn back without the salt: equal identities, equal keys."""
-    return "s" + hmac.new(salt, identity.encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def naming_words(dataset: Dataset) -> frozenset[str]:
