@@ -37,6 +37,7 @@ include: "workflow/rules/fidelity.smk"
 include: "workflow/rules/privacy.smk"
 include: "workflow/rules/segmentation.smk"
 include: "workflow/rules/nnunet.smk"
+include: "workflow/rules/apply.smk"
 include: "workflow/rules/shift.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/paper.smk"
@@ -61,6 +62,7 @@ rule all:
         every_translation(f"{TRANSLATION}/train/model.safetensors"),
         f"{ATLAS}/atlas.html",
         f"{PAPER}/report.html",
+        expand(f"{APPLY}/{{picture}}", picture=APPLIED_FILES),
         over(CARDED, CARD),
         f"{TRACKING}/runs.csv",
         expand(every_set(f"{EXPORT}/{{{{form}}}}"), form=STUDY["export"]),

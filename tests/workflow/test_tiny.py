@@ -89,6 +89,11 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     page = (results / "paper" / "report.html").read_text()
     # five figures, three for each of three targets, the data, masks, four of the pairs, four of translation, the shift
     assert page.count("data:image/webp;base64,") == 25
+    applied = pd.read_csv(results / "applied" / "summary.csv")
+    assert applied.subject.tolist() == sorted(applied.subject, key=applied.set_index("subject").agreement.get)
+    assert len(applied) == 2
+    assert "clinic" not in set(cases.target)
+    assert (results / "applied" / "clinic.pdf").read_bytes().startswith(b"%PDF")
     assert (results / "atlas" / "atlas.html").read_text().count("data:image/webp;base64,") == 5
     assert "http://" not in page.replace("http://www.w3.org", "")
     pages = [f"{name}/eclipse" for name in ("distributions", "agreement", "overlays")]

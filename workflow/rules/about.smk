@@ -12,6 +12,7 @@ def roles_of(domain):
         found += ["source"] if domain == scenario["source"] else []
         found += ["images without outlines"] if domain in scenario["unlabelled"] else []
         found += ["target"] if domain in scenario["targets"] else []
+    found += ["segmented, never scored"] if domain in STUDY["apply"]["domains"] else []
     return list(dict.fromkeys(found))
 
 

@@ -19,6 +19,7 @@ from cmrbridge.plan.config import (
     labelled_domains,
     published,
     resolve,
+    scenario_domains,
     scenarios_of,
 )
 from cmrbridge.plan.consent import CODES, is_admitted, read_forgotten
@@ -26,6 +27,7 @@ from cmrbridge.plan.downloads import awaited, sources_of
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of
 from cmrbridge.plan.grid import (
+    applied,
     by_keys,
     doses,
     grid,
@@ -56,6 +58,7 @@ except InputError as error:
 RUNS = grid(STUDY)
 RUN_AT = by_keys(RUNS)
 PROBED = probed(RUNS, STUDY)
+APPLIED = applied(RUNS, STUDY)
 DOSES = doses(STUDY)
 TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
 
@@ -85,6 +88,7 @@ PREDICTIONS = (
 SCORES = (
     f"{RESULTS}/evaluation/runs/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
 )
+APPLY = f"{RESULTS}/applied"
 SHIFT = f"{RESULTS}/shift"
 FEATURES = f"{SHIFT}/features/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
 EVALUATION = f"{RESULTS}/evaluation"

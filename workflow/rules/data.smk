@@ -7,6 +7,9 @@ Makes   data/.ready, for which every domain must be in order and the check free 
         ingest/duplicates.csv, data/{domain}/{training.npz,images.npz,test.npz,split.csv}
 """
 
+# of a domain that is segmented and never scored, every subject gives its images
+EVERYBODY = {"train": 1.0, "val": 0.0}
+
 
 rule phantom:
     output:
@@ -174,6 +177,7 @@ rule split_domain:
             "domain": wildcards.domain,
             **STUDY["split"],
             **STUDY["domains"][wildcards.domain].get("split", {}),
+            **(EVERYBODY if wildcards.domain in STUDY["apply"]["domains"] else {}),
             "dataset": dataset_of(wildcards.domain),
             "where": STUDY["domains"][wildcards.domain].get("where", {}),
             "labelled": wildcards.domain in labelled_domains(STUDY),

@@ -98,7 +98,9 @@ rule measure_domains:
 rule measure_pathologies:
     input:
         packs=expand(
-            f"{DATA}/{{part}}.npz", domain=domains_of(STUDY), part=["images", "test"]
+            f"{DATA}/{{part}}.npz",
+            domain=scenario_domains(STUDY),
+            part=["images", "test"],
         ),
     output:
         scores=f"{SHIFT}/pathology/scores.csv",

@@ -100,7 +100,7 @@ def _draw_case(
     reference, spacing, axis = read_reference(row), spacing_of(row), int(row["slice_axis"])
     heart = np.logical_or.reduce(list(reference.values()))
     index = int(heart.sum(axis=(0, 1)).argmax())
-    view = (*_window(heart[..., index], spacing), index)
+    view = (*window(heart[..., index], spacing), index)
     image, aspect = read_volume(Path(row["image"]), row["image_frame"], axis)[view], spacing[1] / spacing[0]
     shown = {"image": {}, "reference": reference}
     for arm, folder in predictions.items():
@@ -119,7 +119,7 @@ def _title(arm: str, chosen: Chosen, scores: pd.DataFrame) -> str:
     return f"{arm}\n{own.iloc[0]:.3f}" if len(own) else arm
 
 
-def _window(heart: Mask, spacing: tuple[float, float, float]) -> tuple[slice, slice]:
+def window(heart: Mask, spacing: tuple[float, float, float]) -> tuple[slice, slice]:
     """The square about the heart in a slice (x, y), wider by MARGIN_MM on each side, as far as the image goes."""
     places = np.argwhere(heart) * spacing[:2]
     if not len(places):

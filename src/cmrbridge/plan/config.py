@@ -10,7 +10,7 @@ import yaml
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import BATCH_NORM, CAGED, arms_of, check_architectures
 from cmrbridge.plan.catalogue import known, located, merge
-from cmrbridge.plan.domains import check_scenario
+from cmrbridge.plan.domains import check_applied, check_scenario
 from cmrbridge.plan.generators import check_generators
 from cmrbridge.plan.nnunet import check_nnunet
 from cmrbridge.plan.places import leave_out, overlay_of
@@ -77,6 +77,11 @@ def _check_licences(study: Study) -> None:
 
 
 def domains_of(study: Study) -> list[str]:
+    """Every domain that the study touches: those of its scenarios, then those that are segmented and never scored."""
+    return list(dict.fromkeys([*scenario_domains(study), *study["apply"]["domains"]]))
+
+
+def scenario_domains(study: Study) -> list[str]:
     """Every domain that the chosen scenarios and arms touch, in the order of first mention."""
     names: list[str] = []
     for scenario in scenarios_of(study).values():
@@ -144,6 +149,7 @@ def _check_references(study: Study) -> None:
         known(scenario, study["scenarios"], "run.scenarios", "scenarios")
     for name, scenario in scenarios_of(study).items():
         check_scenario(name, scenario, study)
+    check_applied(study, labelled_domains(study))
     for arm in run["arms"]:
         known(arm, study["arms"], "run.arms", "arms")
         _check_arm(arm, study)

@@ -34,6 +34,30 @@ def check_scenario(name: str, scenario: Mapping[str, Any], study: Study) -> None
         _check_domain(domain, study)
 
 
+def check_applied(study: Study, labelled: set[str]) -> None:
+    """Domains that are segmented and never scored: known, with no other part that needs labels, by arms that are
+    trained and look at nothing but the subject as it is."""
+    for domain in study["apply"]["domains"]:
+        known(domain, study["domains"], "apply.domains", "domains")
+        if domain in labelled:
+            raise InputError(
+                f"apply.domains: {domain} is a source, target or centre of this study, whose test subjects are "
+                "predicted and scored anyway; take it out of apply.domains"
+            )
+        _check_columns(domain, study)
+    for arm in study["apply"]["arms"]:
+        known(arm, study["run"]["arms"], "apply.arms", "run.arms")
+    for arm in study["apply"]["arms"] or [study["comparisons"]["baseline"]]:
+        if study["apply"]["domains"] and study["arms"].get(arm, {}).get("test_translation"):
+            raise InputError(f"apply.arms: {arm} translates what it segments; name arms without test_translation")
+
+
+def _check_columns(name: str, study: Study) -> None:
+    frames = PER_FRAME & study["domains"][name].get("where", {}).keys()
+    if frames:
+        raise InputError(f"domains.{name}.where: {', '.join(frames)} is a frame's; a domain is made of whole subjects")
+
+
 def _beside_centres(scenario: Mapping[str, Any], study: Study) -> list[tuple[str, str]]:
     """Pairs of a centre with a domain that is tested; the source's own split keeps its test subjects from a centre."""
     source, centres = scenario["source"], scenario["centres"]
@@ -58,9 +82,7 @@ def _check_domain(name: str, study: Study) -> None:
     split = {**study["split"], **domain.get("split", {})}
     if split["train"] + split["val"] >= 1:
         raise InputError(f"domain {name}: train {split['train']} and val {split['val']} leave no subject for the test")
-    frames = PER_FRAME & domain.get("where", {}).keys()
-    if frames:
-        raise InputError(f"domains.{name}.where: {', '.join(frames)} is a frame's; a domain is made of whole subjects")
+    _check_columns(name, study)
     _check_twin_split(name, split.get("split_as", name), study)
     dataset = study["datasets"][domain["dataset"]]
     scanners = _listed(domain.get("where", {}).get("scanner", []))

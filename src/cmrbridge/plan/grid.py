@@ -126,6 +126,12 @@ def trainings(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs.arm == runs.trained_as]
 
 
+def applied(runs: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The rows of `grid` that segment the domains of ``apply``; none where it names no domain."""
+    arms = study["apply"]["arms"] or [study["comparisons"]["baseline"]]
+    return runs[runs.arm.isin(arms if study["apply"]["domains"] else [])]
+
+
 def probed(runs: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The rows of `grid` whose features a fresh reader is given: the real nnU-Net shows none."""
     return runs[runs.arm.isin(study["shift"]["probe"]) & ~runs.architecture.isin(CAGED)]

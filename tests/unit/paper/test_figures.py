@@ -8,7 +8,7 @@ import pytest
 from cmrbridge.errors import InputError
 from cmrbridge.paper.figures import draw_curves, draw_distributions, draw_gap
 from cmrbridge.paper.forest import draw_forest
-from cmrbridge.paper.overlays import _window, choose, draw_overlays
+from cmrbridge.paper.overlays import choose, draw_overlays, window
 from cmrbridge.paper.ranks import draw_ranks
 from cmrbridge.paper.style import arm_colours, in_order
 
@@ -94,8 +94,8 @@ def test_two_arms_are_not_ranked_and_the_page_says_so(study: Path) -> None:
 def test_the_crop_is_a_square_in_mm_around_the_heart() -> None:
     heart = np.zeros((100, 100), bool)
     heart[40:61, 30:41] = True  # x 40 to 60, y 30 to 40; at 2 × 4 mm: 80 to 120 mm, 120 to 160 mm
-    assert _window(heart, (2.0, 4.0, 8.0)) == (slice(34, 67), slice(27, 44))  # centre ± (20 + 12) mm
-    assert _window(heart & False, (2.0, 4.0, 8.0)) == (slice(None), slice(None))
+    assert window(heart, (2.0, 4.0, 8.0)) == (slice(34, 67), slice(27, 44))  # centre ± (20 + 12) mm
+    assert window(heart & False, (2.0, 4.0, 8.0)) == (slice(None), slice(None))
 
 
 def test_best_median_and_worst_are_the_baselines() -> None:
