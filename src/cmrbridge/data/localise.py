@@ -53,11 +53,28 @@ def _darkening(
     """Mean over slices of the blurred fall in brightness, relative to the brightness around; (row, column), ≥ 0."""
     first, second = (np.minimum(stack / max(float(np.percentile(stack, 99)), 1e-6), 1) for stack in (diastole, systole))
     total = np.zeros(first.shape[1:])
+    rows, columns = (blurring(edge, LOOK_AROUND / mm) for edge, mm in zip(total.shape, spacing))
     for one, two in pairs:
         change = gaussian_filter(first[one] - second[two], [BLUR / mm for mm in spacing])
-        around = gaussian_filter(first[one] + second[two], [LOOK_AROUND / mm for mm in spacing]) / 2
+        down = (rows @ (first[one] + second[two])).astype(np.float32)
+        around = (down @ columns.T).astype(np.float32) / 2
         total += np.maximum(change, 0) / (around + 0.1)
     return total / max(len(pairs), 1)
+
+
+def blurring(count: int, sigma: float) -> NDArray[np.float64]:
+    """(count, count): what scipy's `gaussian_filter1d` does to a line of pixels, as a matrix; sigma in pixels.
+
+    Of a kernel a hundred pixels wide the product takes half the time, and rounds to the same float32.
+    """
+    radius = int(4 * sigma + 0.5)
+    offsets = np.arange(-radius, radius + 1)
+    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
+    places = (np.arange(count)[:, None] + offsets) % (2 * count)
+    mirrored = np.where(places < count, places, 2 * count - 1 - places)
+    cells = np.arange(count)[:, None] * count + mirrored
+    shares = np.broadcast_to(weights / weights.sum(), cells.shape)
+    return np.asarray(np.bincount(cells.ravel(), shares.ravel(), count**2), np.float64).reshape(count, count)
 
 
 def _bell(rows: NDArray, columns: NDArray, centre: tuple[float, float], radius: float) -> NDArray[np.float64]:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from cmrbridge.data.frames import IngestSettings
 from cmrbridge.data.ingest import ingest
-from cmrbridge.data.localise import TOWARDS_RIGHT_VENTRICLE, heart_centre, image_centre
+from cmrbridge.data.localise import TOWARDS_RIGHT_VENTRICLE, blurring, heart_centre, image_centre
 
 
 def beating(centre: tuple[float, float], radius: float) -> np.ndarray:
@@ -18,6 +19,14 @@ def beating(centre: tuple[float, float], radius: float) -> np.ndarray:
     edge = 10 + (radius > 15)
     image[:, edge : edge + 4] = 255
     return np.repeat(image[None], 4, axis=0).astype(np.float32)
+
+
+@pytest.mark.parametrize(("count", "sigma"), [(256, 16.7), (31, 3.3), (9, 16.7), (1, 2.0)])
+def test_the_matrix_blurs_as_scipy_does(count: int, sigma: float) -> None:
+    """To the last bit of a float32, also where the kernel is wider than the line and is mirrored several times."""
+    np.testing.assert_allclose(blurring(count, sigma), gaussian_filter1d(np.eye(count), sigma, axis=0), atol=1e-15)
+    image = np.random.default_rng(0).random((count, 7)).astype(np.float32)
+    assert np.array_equal((blurring(count, sigma) @ image).astype(np.float32), gaussian_filter1d(image, sigma, axis=0))
 
 
 @pytest.mark.parametrize("centre", [(80.0, 80.0), (60.0, 95.0), (95.0, 65.0)])
