@@ -12,6 +12,8 @@ import pytest
 from cmrbridge.core.keys import read_salt, subject_key
 from planted import WORDS, hospital, names
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]  # test_tiny.py plants names too, on its way
+
 ROOT = Path(__file__).parents[2]
 OVERLAY = """
 study: clinic
