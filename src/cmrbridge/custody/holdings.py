@@ -14,7 +14,7 @@ from cmrbridge.runtime.people import subjects_of
 NAMING = ("ingest/*/subjects.csv", "admitted/*/files/manifest.csv", "dicom/*/files/manifest.csv", "data/*/split.csv")
 TABLES = {Path(pattern).name for pattern in NAMING}
 OF_ALL = ("atlas", "check", "shift", "paper", "tracking")  # folders that every subject of a study goes into
-ABOUT_ALL = ("ingest", "data", "evaluation", "applied")  # folders of whose own files that holds, but not of their jobs' folders
+ABOUT_ALL = ("ingest", "data", "evaluation", "applied")  # the same, of their own files alone
 READS_ALL = ("admit", "convert_dicom", "ingest", "check", "find_duplicates")  # rules that read whole data sets
 MADE_OF_FEW = (".csv", ".ready")  # of the data: what it holds of a person is a name, which goes on to no model
 
