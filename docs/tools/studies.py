@@ -3,7 +3,7 @@
 A bundle's folder is named STUDY_PLACE; `compare_bundles` makes its comparisons.csv.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from cmrbridge.evaluation.frames import MEAN, summarise
 from cmrbridge.paper.findings import endpoint
 from cmrbridge.paper.records import duration, listed
 from cmrbridge.paper.scores import Bundle, read_bundle
-from cmrbridge.paper.style import METRIC_NAMES, number
-from cmrbridge.paper.tables import comparisons_table, ordered, pipe_table, read_comparisons
+from cmrbridge.paper.style import METRIC_NAMES, number, p_value
+from cmrbridge.paper.tables import comparisons_table, interval, ordered, pipe_table, read_comparisons
 from cmrbridge.paper.verdicts import give_verdicts
 from cmrbridge.plan.catalogue import merge
 
@@ -102,7 +102,43 @@ def bundles() -> list[Path]:
 
 
 def page() -> str:
-    return "\n".join([INTRODUCTION, *(section(gather(folder)) for folder in bundles())])
+    gathered = [gather(folder) for folder in bundles()]
+    return "\n".join([INTRODUCTION, *glances(gathered), *map(section, gathered)])
+
+
+def glances(gathered: Sequence[Gathered]) -> list[str]:
+    """Per place, what each remedy of each study added to its baseline: Dice, mean over structures, primary target."""
+    parts = []
+    for place in dict.fromkeys(one.place for one in gathered):
+        rows = pd.concat([_glance(one) for one in gathered if one.place == place])
+        target = read_yaml(ROOT / "workflow" / "places.yaml")["places"][place]["primary_target"]
+        table = rows.sort_values(["Architecture", "by"], ascending=False, kind="stable").drop(columns="by")
+        parts += [
+            f"## At a glance: {WHERE[place]}\n",
+            f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first. Each",
+            "study trained its own baseline, so differences compare better than means; none is a verdict.\n",
+            pipe_table(table),
+        ]
+    return parts
+
+
+def _glance(of: Gathered) -> pd.DataFrame:
+    target = comparisons_of(of.study, of.place)["primary_target"]
+    rows = of.compared[
+        (of.compared.metric == "dice") & (of.compared.structure == MEAN) & (of.compared.target == target)
+    ]
+    return pd.DataFrame(
+        {
+            "Arm": rows.arm,
+            "Architecture": rows.architecture,
+            "Study": CLAIMS[of.study][0],
+            "Baseline": rows.mean_baseline.map("{:.3f}".format),
+            "Dice": rows.mean_arm.map("{:.3f}".format),
+            "Difference [95 % CI]": [interval(row) for row in rows.itertuples()],
+            "Mixed p, slopes": rows.mixed_slope_p.map(p_value),
+            "by": rows.difference,
+        }
+    )
 
 
 def gather(folder: Path) -> Gathered:

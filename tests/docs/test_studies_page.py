@@ -21,6 +21,18 @@ def test_the_committed_page_is_made_from_the_committed_tables() -> None:
     assert studies.PAGE.read_text(encoding="utf-8") == studies.page()
 
 
+def test_every_arm_stands_once_at_a_glance_by_what_its_subjects_gained() -> None:
+    gathered = [studies.gather(folder) for folder in FOLDERS if folder.name.endswith("_phantom")]
+    page = "\n".join(studies.glances(gathered))
+    rows = [line for line in page.splitlines() if line.startswith("| ")][2:]
+    expected = {(of.study, row.arm, row.architecture) for of in gathered for row in of.compared.itertuples()}
+    assert len(rows) == len(expected)
+    cases = next(of.bundle[0] for of in gathered if of.study == "wong2025").query("target == 'eclipse'")
+    means = by_subject(cases)["aurora", "eclipse", "unet2d", "mean", "dice"].groupby("arm").mean()
+    gain = means["da"] - means["classic"]
+    assert any(line.startswith("| da | unet2d | Wong") and f"{gain:+.3f} [" in line for line in rows)
+
+
 def by_subject(cases: pd.DataFrame) -> pd.Series:
     """The mean over phases and seeds per `GROUP`, arm and subject, means over structures among them."""
     whole = cases[cases.region == "whole"]
