@@ -28,6 +28,7 @@ import numpy as np
 WINDOW, OVERLAP = 1 << 20, 1 << 12  # bytes of a text that are looked at together, and of the last ones once more
 LARGEST = 1 << 28  # bytes of a compressed or embedded part, unpacked
 HEADER = 1 << 20  # bytes of a volume's header with its extensions
+GZIP_HEADER = 1 << 17  # bytes; its extra fields have 64 KiB at most
 DEEPEST = 4  # containers within containers
 EMBEDDED = re.compile(rb"data:[\w/+.-]*;base64,([A-Za-z0-9+/=]+)")
 STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
@@ -35,7 +36,10 @@ SHOWN = re.compile(rb"\[((?:[^\]\\]|\\.)*)\]\s*TJ", re.DOTALL)  # a line of a PD
 PIECE = re.compile(rb"\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
 COMPRESSED_TEXT = {b"zTXt", b"iTXt", b"iCCP"}  # chunks of a PNG
 
-Damage = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error, sqlite3.Error)
+Damage = (
+    *(OSError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error),
+    *(sqlite3.Error, RuntimeError),  # the last: an encrypted member of a zip, or one of an unknown compression
+)
 
 
 class Part(NamedTuple):
@@ -71,6 +75,8 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
     stream.seek(0)
     for mark, unpacked in UNPACKED.items():
         if start.startswith(mark):
+            if unpacked is gzip.open:
+                yield from _text(io.BytesIO(_gzip_words(stream)), f"{place} gzip header".strip(), depth)
             inner = io.BufferedReader(_Seekable(unpacked(stream)))
             yield from _parts(Path(name).stem, inner, place, depth + 1)
             return
@@ -83,6 +89,18 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
             yield from reader(stream, place, depth)
             return
     yield from _text(stream, place, depth)
+
+
+def _gzip_words(stream: BinaryIO) -> bytes:
+    """What a gzip file says before its content: the name that the file had, a comment, extra fields."""
+    start = stream.read(GZIP_HEADER)
+    stream.seek(0)
+    flags, rest, extra = start[3], start[10:], b""
+    if flags & 4:
+        end = 2 + int.from_bytes(rest[:2], "little")
+        extra, rest = rest[2:end], rest[end:]
+    told = rest.split(b"\0")[: bool(flags & 8) + bool(flags & 16)]
+    return b"\n".join([extra, *told])
 
 
 class _Seekable(io.RawIOBase):
@@ -193,13 +211,17 @@ def _safetensors(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
         raise Unread(f"{place}: its header announces {length} bytes")
     header = stream.read(length)
     yield from _text(io.BytesIO(header), f"{place} header".strip(), depth)
-    about = json.loads(header).get("__metadata__", {})
-    yield from _text(io.BytesIO("\n".join(about.values()).encode()), f"{place} header".strip(), depth)
+    told = json.loads(header)
+    about = told.get("__metadata__") if isinstance(told, dict) else None
+    if isinstance(about, dict):
+        yield from _text(io.BytesIO("\n".join(map(str, about.values())).encode()), f"{place} header".strip(), depth)
 
 
 def _zip(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
     with zipfile.ZipFile(stream) as archive:
         yield Part(place, "\n".join(archive.namelist()))
+        comments = [archive.comment, *(member.comment for member in archive.infolist())]
+        yield from _text(io.BytesIO(b"\n".join(comments)), f"{place} comments".strip(), depth)
         for member in archive.infolist():
             inside = f"{place} member {member.filename}".strip()
             with archive.open(member) as content:
@@ -207,11 +229,11 @@ def _zip(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
 
 
 def _array(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
-    """A NumPy array, if it holds text: strings, or bytes in one dimension."""
+    """A NumPy array, if it may hold text: anything but numbers, or bytes in one dimension."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, kind = read(stream)
-    if kind.kind in "US" or (kind == np.uint8 and len(shape) == 1):
+    if kind.kind not in "biufc" or (kind == np.uint8 and len(shape) == 1):
         yield from _text(stream, place, depth)
 
 
