@@ -40,6 +40,8 @@ class Request:
     def told(self) -> str:
         """What goes, a line per folder, and what stays."""
         lines = [f"left out of every data set {dataset} from now on, as {key}" for dataset, key in self.rows]
+        if len({dataset for dataset, _ in self.rows}) > 1:
+            lines.append("several data sets know this name: if these are several people, name one as DATASET/SUBJECT")
         for holding in (one for each in self.held.values() for one in each):
             count = len(holding.files)
             lines.append(f"goes: {holding.folder} ({count} file{'s' if count > 1 else ''})")
@@ -49,7 +51,8 @@ class Request:
 
 
 def find(results: Path, subject: str) -> Request:
-    """What studies below ``results`` hold of the person who is called ``subject``, by name or key.
+    """What studies below ``results`` hold of the person who is called ``subject``, by name or key, or DATASET/ before
+    it where several data sets have the name.
 
     InputError where no study and no list knows such a person.
     """
@@ -57,7 +60,10 @@ def find(results: Path, subject: str) -> Request:
     person, studies = person_called(subject, salt), studies_below(results)
     found = {study: appearances(study, person) for study in studies}
     listed = {
-        (dataset, key) for dataset, keys in read_forgotten(results).items() for key in keys if key in person.names
+        (dataset, key)
+        for dataset, keys in read_forgotten(results).items()
+        for key in keys
+        if key in person.names and person.dataset in ("", dataset)
     }
     rows = listed | {(dataset, listed_as(label, salt)) for each in found.values() for dataset, label in each}
     if not rows:
@@ -114,6 +120,6 @@ def _files_of(study: Path, person: Person, results: Path) -> Sequence[str]:
     found = []
     for table in sorted(study.glob("ingest/*/subjects.csv")):
         with table.open(encoding="utf-8", newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if person.is_called(row["subject"])]
+            rows = [row for row in csv.DictReader(stream) if person.is_called(row["dataset"], row["subject"])]
         found += [row[kind] for row in rows for kind in ("image", "label") if row[kind]]
-    return [path for path in found if Path(path).is_absolute() and results.resolve() not in Path(path).parents]
+    return [path for path in found if results.resolve() not in Path(path).resolve().parents]

@@ -200,6 +200,21 @@ def test_by_key_as_by_name(results: Path) -> None:
     assert find(results, key) == find(results, WHO)
 
 
+def test_a_namesake_in_another_data_set_stays(results: Path) -> None:
+    other = results / "other" / "ingest" / "elsewhere"
+    write_file(other / "subjects.csv", f"dataset,subject,image,label\nelsewhere,{WHO},data/{WHO}.nii,\n")
+    job(results / "other", "ingest/elsewhere", "ingest", dataset="elsewhere")
+    both = find(results, WHO)
+    assert {dataset for dataset, _ in both.rows} == {DATA, "elsewhere"}
+    assert "DATASET/SUBJECT" in both.told()
+    assert f"data/{WHO}.nii" in both.files, "told, though the study named its folder from here"
+    one = find(results, f"{DATA}/{WHO}")
+    assert {dataset for dataset, _ in one.rows} == {DATA}
+    assert not [folder for folder in one.held if folder.name == "other"]
+    with pytest.raises(InputError, match="no study knows"):
+        find(results, f"nowhere/{WHO}")
+
+
 def test_not_while_a_job_is_at_work(results: Path) -> None:
     folder = results / "one" / "masks" / "there" / "seed-0" / "train"
     (folder / ".journal.jsonl").write_text(json.dumps({"event": "start", "job": "train_masks"}) + "\n")
