@@ -173,3 +173,9 @@ def test_a_lost_record_of_a_training_is_named(tmp_path: Path) -> None:
     (results / "segmentation/scanners/classic/unet2d/seed-0/record.json").unlink()
     with pytest.raises(InputError, match="no record of train_nnunet or train_segmenter"):
         write_scores(tmp_path / "scores", [results])
+
+
+def test_names_of_digits_stay_names(tmp_path: Path) -> None:
+    results = run(tmp_path / "results" / "7", "classic", 0, study="7")
+    write_scores(tmp_path / "scores", [results])
+    assert len(read_bundle(tmp_path / "scores").cases) == 1, "runs of study 7 are those of its cases"
