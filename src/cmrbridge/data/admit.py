@@ -43,8 +43,8 @@ class AdmitSettings:
 
 
 def admit(*, settings: AdmitSettings, folder: Path, output: Path, salt: Path, report: "Report") -> None:
-    """Write output/manifest.csv and a file per image and label of the frames in ``folder``; dataset.json names the codes
-    of the labels, since a manifest's need not be those of the layout.
+    """Write output/manifest.csv and a file per image and label of the frames in ``folder``; dataset.json names the
+    codes of the labels, since a manifest's need not be those of the layout.
 
     Voxels are copied bit for bit; of headers goes what `core.header.KEPT` lists, of tables what `COLUMNS` lists, and of
     file names and folders nothing. salt: file of the secret that makes the keys.

@@ -117,7 +117,7 @@ def test_a_structure_that_nobody_drew_is_no_background(acdc: Path, tmp_path: Pat
 
 
 def test_without_the_lv_the_others_keep_their_names(acdc: Path, tmp_path: Path) -> None:
-    """Labels are numbered from 1, whichever they are: the manifest beside must not be read by its reader's own codes."""
+    """Labels are numbered from 1, whichever they are: the manifest beside is not read by its reader's own codes."""
     cases = [replace(one, frame=replace(one.frame, annotated=("MYO", "RV"))) for one in found_in(acdc)]
     export_cases(cases=cases, output=tmp_path / "out", form="nnunet", report=silent)
     found = found_in(tmp_path / "out")
