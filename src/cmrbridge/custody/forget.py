@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmrbridge.core.keys import NAME, listed_as, read_salt
-from cmrbridge.custody.holdings import Holding, Person, appearances, holdings, person_called
+from cmrbridge.custody.holdings import Holding, Person, appearances, holdings, person_called, untold
 from cmrbridge.errors import InputError
 from cmrbridge.files import write_atomically
 from cmrbridge.plan.consent import COLUMNS, LIST, read_forgotten
@@ -21,7 +21,7 @@ from cmrbridge.runtime.sync import beside, studies_below
 OUT_OF_REACH = (
     "out of reach, and yours to see to: the data set's own files ({files}); backups and snapshots of disks; what was "
     "handed on (RO-Crates, exported sets, bundles of scores, models, pages of `snakemake --report`); results on other "
-    "machines; what a server of MLflow keeps until its owner calls `mlflow gc`"
+    "machines; what terminals and Slurm's logs have kept; what a server of MLflow keeps until its owner calls `mlflow gc`"
 )
 
 Removal = Callable[[str, Path, frozenset[str]], int]
@@ -56,6 +56,8 @@ def find(results: Path, subject: str) -> Request:
 
     InputError where no study and no list knows such a person.
     """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; name the folder of the studies by --results")
     salt = read_salt(results / NAME)
     person, studies = person_called(subject, salt), studies_below(results)
     found = {study: appearances(study, person) for study in studies}
@@ -73,7 +75,7 @@ def find(results: Path, subject: str) -> Request:
         )
     held = {study: holdings(study, each) for study, each in found.items() if each}
     files = {path for study in held for path in _files_of(study, person, results)}
-    unreadable = [line for study in studies for line in entries_below(study)[1]]
+    unreadable = [line for study in studies for line in [*entries_below(study)[1], *untold(study)]]
     return Request(tuple(sorted(rows)), held, tuple(sorted(files)), tuple(unreadable))
 
 

@@ -78,6 +78,17 @@ def people_of(entry: Entry, study: Path) -> set[str]:
     return {one for splits in told.values() for people in splits.values() for one in people}
 
 
+def untold(study: Path) -> list[str]:
+    """A line for each job of before records told whose data it read, where the pack that would tell it is gone."""
+    lines = []
+    for entry in entries_below(study)[0]:
+        names = entry.about.get("inputs", {}) if entry.about.get("people") is None else ()
+        packs = [name for name in names if name.endswith(".npz") and Path(name).parts[2:3] in (("data",), ("ingest",))]
+        gone = [name for name in packs if not study.joinpath(*Path(name).parts[2:]).is_file()]
+        lines += [f"{entry.path}: it does not say whose data it read, and {gone[0]} is gone"] if gone else []
+    return lines
+
+
 def holdings(study: Path, found: Collection[tuple[str, str]]) -> list[Holding]:
     """Folders of the study that hold something of the person, what was made of others before those others."""
     labels = {f"{dataset}/{label}" for dataset, label in found}

@@ -185,6 +185,19 @@ def test_a_record_that_tells_nothing_is_told(results: Path) -> None:
     assert "cannot be judged" in find(results, WHO).told()
 
 
+def test_a_network_of_which_nothing_tells_whose_it_is_is_told(results: Path) -> None:
+    """A record of before people were told, whose pack was deleted to save disk."""
+    told_by_records = "people" in (results / "one/masks/there/seed-0/train/record.json").read_text()
+    (results / "one/data/there/training.npz").unlink()
+    assert ("does not say whose data it read" in find(results, WHO).told()) is not told_by_records
+
+
+def test_a_mistyped_folder_gets_no_salt(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        find(tmp_path / "result", WHO)
+    assert not (tmp_path / "result").exists()
+
+
 def test_every_folder_of_a_study_is_thought_of() -> None:
     """Jobs of these folders keep a record beside their outputs; whoever adds another folder decides how it is left."""
     by_records = {"admitted", "dicom", "masks", "synthesis", "translation", "fidelity", "privacy", "export",
