@@ -20,15 +20,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
 
+from cmrbridge.custody.streams import Seekable, gzip_words
+
 WINDOW, OVERLAP = 1 << 20, 1 << 12  # bytes of a text that are looked at together, and of the last ones once more
 LARGEST = 1 << 28  # bytes of a compressed or embedded part, unpacked
 HEADER = 1 << 20  # bytes of a volume's header with its extensions
-GZIP_HEADER = 1 << 17  # bytes; its extra fields have 64 KiB at most
 DEEPEST = 4  # containers within containers
 EMBEDDED = re.compile(rb"data:[\w/+.-]*;base64,([A-Za-z0-9+/=]+)")
 STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
@@ -76,8 +77,8 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
     for mark, unpacked in UNPACKED.items():
         if start.startswith(mark):
             if unpacked is gzip.open:
-                yield from _text(io.BytesIO(_gzip_words(stream)), f"{place} gzip header".strip(), depth)
-            inner = io.BufferedReader(_Seekable(unpacked(stream)))
+                yield from _text(io.BytesIO(gzip_words(stream)), f"{place} gzip header".strip(), depth)
+            inner = io.BufferedReader(Seekable(unpacked(stream)))
             yield from _parts(Path(name).stem, inner, place, depth + 1)
             return
     for mark, reader in READERS.items():
@@ -89,50 +90,6 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
             yield from reader(stream, place, depth)
             return
     yield from _text(stream, place, depth)
-
-
-def _gzip_words(stream: BinaryIO) -> bytes:
-    """What a gzip file says before its content: the name that the file had, a comment, extra fields."""
-    start = stream.read(GZIP_HEADER)
-    stream.seek(0)
-    flags, rest, extra = start[3], start[10:], b""
-    if flags & 4:
-        end = 2 + int.from_bytes(rest[:2], "little")
-        extra, rest = rest[2:end], rest[end:]
-    told = rest.split(b"\0")[: bool(flags & 8) + bool(flags & 16)]
-    return b"\n".join([extra, *told])
-
-
-class _Seekable(io.RawIOBase):
-    """A decompressed stream of which the first bytes can be read twice; memory stays bounded."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._start, self._at = stream.read(HEADER), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        if whence != 0 or offset or self._at > len(self._start):
-            raise ValueError("only its beginning can be read again")
-        self._at = 0
-        return 0
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if self._at < len(self._start):
-            block = self._start[self._at : self._at + len(buffer)]
-        else:
-            block = self._stream.read(len(buffer))
-        buffer[: len(block)] = block
-        self._at += len(block)
-        return len(block)
 
 
 def _text(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
@@ -225,7 +182,7 @@ def _zip(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
         for member in archive.infolist():
             inside = f"{place} member {member.filename}".strip()
             with archive.open(member) as content:
-                yield from _parts(member.filename, io.BufferedReader(_Seekable(content)), inside, depth + 1)
+                yield from _parts(member.filename, io.BufferedReader(Seekable(content)), inside, depth + 1)
 
 
 def _array(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:

@@ -21,7 +21,8 @@ from cmrbridge.runtime.sync import beside, studies_below
 OUT_OF_REACH = (
     "out of reach, and yours to see to: the data set's own files ({files}); backups and snapshots of disks; what was "
     "handed on (RO-Crates, exported sets, bundles of scores, models, pages of `snakemake --report`); results on other "
-    "machines; what terminals and Slurm's logs have kept; what a server of MLflow keeps until its owner calls `mlflow gc`"
+    "machines; what terminals and Slurm's logs have kept; what a server of MLflow keeps until its owner calls "
+    "`mlflow gc`"
 )
 
 Removal = Callable[[str, Path, frozenset[str]], int]
