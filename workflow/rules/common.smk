@@ -22,7 +22,7 @@ from cmrbridge.plan.config import (
     scenario_domains,
     scenarios_of,
 )
-from cmrbridge.plan.consent import CODES, is_admitted, read_forgotten
+from cmrbridge.plan.consent import is_admitted, read_forgotten
 from cmrbridge.plan.downloads import awaited, sources_of
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of

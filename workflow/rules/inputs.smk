@@ -41,8 +41,6 @@ def raw_settings(wildcards, *kept):
 def ingest_settings(wildcards):
     settings = raw_settings(wildcards, "labels", "vendor", "licence")
     if admitted(wildcards.dataset):
-        codes = CODES.get(settings["reader"])
-        settings = {**({"labels": codes} if codes else {}), **settings}
         settings["reader"] = "manifest"
     return {**settings, **STUDY["image"]}
 

@@ -25,7 +25,9 @@ def add(commands: Any) -> None:
     add_salt(naming)
     leaving = commands.add_parser("forget", help="take a person out of every study; lists what goes, --yes does it")
     leaving.set_defaults(command=forget_subject)
-    leaving.add_argument("subject", metavar="SUBJECT", help="name or number as the data set has it, or key")
+    leaving.add_argument(
+        "subject", metavar="SUBJECT", help="name or number as the data set has it, or key; or DATASET/SUBJECT"
+    )
     below = "folder of the studies; results by default"
     leaving.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help=below)
     leaving.add_argument("--yes", action="store_true", help="do it: what goes cannot be brought back")

@@ -20,10 +20,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
+
+from cmrbridge.custody.streams import Seekable, gzip_words
 
 WINDOW, OVERLAP = 1 << 20, 1 << 12  # bytes of a text that are looked at together, and of the last ones once more
 LARGEST = 1 << 28  # bytes of a compressed or embedded part, unpacked
@@ -35,7 +37,10 @@ SHOWN = re.compile(rb"\[((?:[^\]\\]|\\.)*)\]\s*TJ", re.DOTALL)  # a line of a PD
 PIECE = re.compile(rb"\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
 COMPRESSED_TEXT = {b"zTXt", b"iTXt", b"iCCP"}  # chunks of a PNG
 
-Damage = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error, sqlite3.Error)
+Damage = (
+    *(OSError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error),
+    *(sqlite3.Error, RuntimeError),  # the last: an encrypted member of a zip, or one of an unknown compression
+)
 
 
 class Part(NamedTuple):
@@ -71,7 +76,9 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
     stream.seek(0)
     for mark, unpacked in UNPACKED.items():
         if start.startswith(mark):
-            inner = io.BufferedReader(_Seekable(unpacked(stream)))
+            if unpacked is gzip.open:
+                yield from _text(io.BytesIO(gzip_words(stream)), f"{place} gzip header".strip(), depth)
+            inner = io.BufferedReader(Seekable(unpacked(stream)))
             yield from _parts(Path(name).stem, inner, place, depth + 1)
             return
     for mark, reader in READERS.items():
@@ -83,38 +90,6 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
             yield from reader(stream, place, depth)
             return
     yield from _text(stream, place, depth)
-
-
-class _Seekable(io.RawIOBase):
-    """A decompressed stream of which the first bytes can be read twice; memory stays bounded."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._start, self._at = stream.read(HEADER), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        if whence != 0 or offset or self._at > len(self._start):
-            raise ValueError("only its beginning can be read again")
-        self._at = 0
-        return 0
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if self._at < len(self._start):
-            block = self._start[self._at : self._at + len(buffer)]
-        else:
-            block = self._stream.read(len(buffer))
-        buffer[: len(block)] = block
-        self._at += len(block)
-        return len(block)
 
 
 def _text(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
@@ -193,25 +168,29 @@ def _safetensors(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
         raise Unread(f"{place}: its header announces {length} bytes")
     header = stream.read(length)
     yield from _text(io.BytesIO(header), f"{place} header".strip(), depth)
-    about = json.loads(header).get("__metadata__", {})
-    yield from _text(io.BytesIO("\n".join(about.values()).encode()), f"{place} header".strip(), depth)
+    told = json.loads(header)
+    about = told.get("__metadata__") if isinstance(told, dict) else None
+    if isinstance(about, dict):
+        yield from _text(io.BytesIO("\n".join(map(str, about.values())).encode()), f"{place} header".strip(), depth)
 
 
 def _zip(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
     with zipfile.ZipFile(stream) as archive:
         yield Part(place, "\n".join(archive.namelist()))
+        comments = [archive.comment, *(member.comment for member in archive.infolist())]
+        yield from _text(io.BytesIO(b"\n".join(comments)), f"{place} comments".strip(), depth)
         for member in archive.infolist():
             inside = f"{place} member {member.filename}".strip()
             with archive.open(member) as content:
-                yield from _parts(member.filename, io.BufferedReader(_Seekable(content)), inside, depth + 1)
+                yield from _parts(member.filename, io.BufferedReader(Seekable(content)), inside, depth + 1)
 
 
 def _array(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
-    """A NumPy array, if it holds text: strings, or bytes in one dimension."""
+    """A NumPy array, if it may hold text: anything but numbers, or bytes in one dimension."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, kind = read(stream)
-    if kind.kind in "US" or (kind == np.uint8 and len(shape) == 1):
+    if kind.kind not in "biufc" or (kind == np.uint8 and len(shape) == 1):
         yield from _text(stream, place, depth)
 
 

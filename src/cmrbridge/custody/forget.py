@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmrbridge.core.keys import NAME, listed_as, read_salt
-from cmrbridge.custody.holdings import Holding, Person, appearances, holdings, person_called
+from cmrbridge.custody.holdings import Holding, Person, appearances, holdings, person_called, untold
 from cmrbridge.errors import InputError
 from cmrbridge.files import write_atomically
 from cmrbridge.plan.consent import COLUMNS, LIST, read_forgotten
@@ -21,7 +21,8 @@ from cmrbridge.runtime.sync import beside, studies_below
 OUT_OF_REACH = (
     "out of reach, and yours to see to: the data set's own files ({files}); backups and snapshots of disks; what was "
     "handed on (RO-Crates, exported sets, bundles of scores, models, pages of `snakemake --report`); results on other "
-    "machines; what a server of MLflow keeps until its owner calls `mlflow gc`"
+    "machines; what terminals and Slurm's logs have kept; what a server of MLflow keeps until its owner calls "
+    "`mlflow gc`"
 )
 
 Removal = Callable[[str, Path, frozenset[str]], int]
@@ -40,6 +41,8 @@ class Request:
     def told(self) -> str:
         """What goes, a line per folder, and what stays."""
         lines = [f"left out of every data set {dataset} from now on, as {key}" for dataset, key in self.rows]
+        if len({dataset for dataset, _ in self.rows}) > 1:
+            lines.append("several data sets know this name: if these are several people, name one as DATASET/SUBJECT")
         for holding in (one for each in self.held.values() for one in each):
             count = len(holding.files)
             lines.append(f"goes: {holding.folder} ({count} file{'s' if count > 1 else ''})")
@@ -49,15 +52,21 @@ class Request:
 
 
 def find(results: Path, subject: str) -> Request:
-    """What studies below ``results`` hold of the person who is called ``subject``, by name or key.
+    """What studies below ``results`` hold of the person who is called ``subject``, by name or key, or DATASET/ before
+    it where several data sets have the name.
 
     InputError where no study and no list knows such a person.
     """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; name the folder of the studies by --results")
     salt = read_salt(results / NAME)
     person, studies = person_called(subject, salt), studies_below(results)
     found = {study: appearances(study, person) for study in studies}
     listed = {
-        (dataset, key) for dataset, keys in read_forgotten(results).items() for key in keys if key in person.names
+        (dataset, key)
+        for dataset, keys in read_forgotten(results).items()
+        for key in keys
+        if key in person.names and person.dataset in ("", dataset)
     }
     rows = listed | {(dataset, listed_as(label, salt)) for each in found.values() for dataset, label in each}
     if not rows:
@@ -67,7 +76,7 @@ def find(results: Path, subject: str) -> Request:
         )
     held = {study: holdings(study, each) for study, each in found.items() if each}
     files = {path for study in held for path in _files_of(study, person, results)}
-    unreadable = [line for study in studies for line in entries_below(study)[1]]
+    unreadable = [line for study in studies for line in [*entries_below(study)[1], *untold(study)]]
     return Request(tuple(sorted(rows)), held, tuple(sorted(files)), tuple(unreadable))
 
 
@@ -114,6 +123,6 @@ def _files_of(study: Path, person: Person, results: Path) -> Sequence[str]:
     found = []
     for table in sorted(study.glob("ingest/*/subjects.csv")):
         with table.open(encoding="utf-8", newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if person.is_called(row["subject"])]
+            rows = [row for row in csv.DictReader(stream) if person.is_called(row["dataset"], row["subject"])]
         found += [row[kind] for row in rows for kind in ("image", "label") if row[kind]]
-    return [path for path in found if Path(path).is_absolute() and results.resolve() not in Path(path).parents]
+    return [path for path in found if results.resolve() not in Path(path).resolve().parents]

@@ -21,13 +21,15 @@ MADE_OF_FEW = (".csv", ".ready")  # of the data: what it holds of a person is a 
 
 @dataclass(frozen=True)
 class Person:
-    """Whoever has one of ``names``: names as given, and the keys that stand for them."""
+    """Whoever has one of ``names``: names as given, and the keys that stand for them; dataset: the only one in which
+    that is this person, "" for all."""
 
     names: frozenset[str]
     salt: bytes
+    dataset: str = ""
 
-    def is_called(self, label: str) -> bool:
-        return bool({label, subject_key(label, self.salt)} & self.names)
+    def is_called(self, dataset: str, label: str) -> bool:
+        return self.dataset in ("", dataset) and bool({label, subject_key(label, self.salt)} & self.names)
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Holding:
 
 def person_called(subject: str, salt: bytes) -> Person:
     """By a name or number as the data set has it, or by the key that stands for it, of once or twice (a key of a DICOM
-    subject may have been keyed again)."""
-    key = subject_key(subject, salt)
-    return Person(frozenset({subject, key, subject_key(key, salt)}), salt)
+    subject may have been keyed again); as DATASET/NAME in that data set alone: others may call somebody else so."""
+    dataset, _, name = subject.rpartition("/")
+    key = subject_key(name, salt)
+    return Person(frozenset({name, key, subject_key(key, salt)}), salt, dataset)
 
 
 def appearances(study: Path, person: Person) -> set[tuple[str, str]]:
@@ -51,7 +54,7 @@ def appearances(study: Path, person: Person) -> set[tuple[str, str]]:
     found = {one for people in _tables(study).values() for one in people}
     for entry in entries_below(study)[0]:
         found |= {(one.partition("/")[0], one.partition("/")[2]) for one in people_of(entry, study)}
-    return {(dataset, label) for dataset, label in found if person.is_called(label)}
+    return {(dataset, label) for dataset, label in found if person.is_called(dataset, label)}
 
 
 def _tables(study: Path) -> dict[Path, set[tuple[str, str]]]:
@@ -73,6 +76,17 @@ def people_of(entry: Entry, study: Path) -> set[str]:
         names = [Path(name).parts for name in entry.about.get("inputs", {}) if name.endswith(".npz")]
         told = {"/".join(parts): subjects_of(study.joinpath(*parts[2:])) for parts in names}
     return {one for splits in told.values() for people in splits.values() for one in people}
+
+
+def untold(study: Path) -> list[str]:
+    """A line for each job of before records told whose data it read, where the pack that would tell it is gone."""
+    lines = []
+    for entry in entries_below(study)[0]:
+        names = entry.about.get("inputs", {}) if entry.about.get("people") is None else ()
+        packs = [name for name in names if name.endswith(".npz") and Path(name).parts[2:3] in (("data",), ("ingest",))]
+        gone = [name for name in packs if not study.joinpath(*Path(name).parts[2:]).is_file()]
+        lines += [f"{entry.path}: it does not say whose data it read, and {gone[0]} is gone"] if gone else []
+    return lines
 
 
 def holdings(study: Path, found: Collection[tuple[str, str]]) -> list[Holding]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -23,19 +23,18 @@ class Finding:
     file: Path
     place: str
     word: int
-    times: int = 1
 
     def __str__(self) -> str:
         if not self.word:
             return f"{self.file}: not read: {self.place}"
-        more = f" ({self.times} times, this the first)" if self.times > 1 else ""
-        return f"{self.file}: {self.place}: identifier of line {self.word}{more}"
+        return f"{self.file}: {self.place}: identifier of line {self.word}"
 
 
 def scan(folder: Path, words: Words, report: Report, leave: Path | None = None) -> list[Finding]:
-    """Every finding below ``folder``, by file; of one word in one part of a file the first place, and how often.
+    """Every finding below ``folder``, by file; of one word in one part of a file the first place.
 
-    leave: a file that is not looked at (the list of identifiers itself). Memory does not grow with the files.
+    Links are looked at by name and target, and by content where that lies outside ``folder``: copies of it would hold
+    that. leave: a file that is not looked at (the list of identifiers itself). Memory does not grow with the files.
     """
     if not folder.exists():
         raise InputError(f"{folder}: no such folder; name results, or a folder that is to leave the house")
@@ -43,7 +42,7 @@ def scan(folder: Path, words: Words, report: Report, leave: Path | None = None) 
     findings: list[Finding] = []
     for done, path in enumerate(files, 1):
         findings += _in_name(path, folder, words)
-        findings += _in_file(path, words)
+        findings += _in_link(path, folder, words) if path.is_symlink() else _in_file(path, words)
         report(done, len(files), findings=float(len(findings)))
     return findings
 
@@ -51,7 +50,11 @@ def scan(folder: Path, words: Words, report: Report, leave: Path | None = None) 
 def _files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
-    return sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    found = []
+    for place, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        found += [Path(place, name) for name in [*names, *links]] or ([] if folders else [Path(place)])
+    return sorted(found)
 
 
 def _in_name(path: Path, folder: Path, words: Words) -> Iterator[Finding]:
@@ -61,18 +64,24 @@ def _in_name(path: Path, folder: Path, words: Words) -> Iterator[Finding]:
         yield Finding(path, "its name", word)
 
 
+def _in_link(path: Path, folder: Path, words: Words) -> list[Finding]:
+    found = [Finding(path, "the target of the link", word) for word, _ in words.find(os.readlink(path))]
+    if path.resolve().is_relative_to(folder.resolve()):  # looked at where it lies
+        return found
+    if path.is_dir():
+        return [*found, Finding(path, "a link to a folder elsewhere; scan that too", 0)]
+    return found + _in_file(path, words)
+
+
 def _in_file(path: Path, words: Words) -> list[Finding]:
-    found: dict[tuple[str, int], Finding] = {}
-    if path.is_symlink() or not path.is_file():  # what a link points to is looked at where it lies
+    found: dict[tuple[str, int], Finding] = {}  # by place and word
+    if not path.is_file():
         return []
     try:
         for part in parts_of(path):
             for word, at in words.find(part.text):
                 line = f"line {part.line + part.text.count(chr(10), 0, at)}" if part.line else ""
-                key = (part.place, word)
-                known = found.get(key)
-                place = part.place or line or "its content"
-                found[key] = replace(known, times=known.times + 1) if known else Finding(path, place, word)
+                found.setdefault((part.place, word), Finding(path, part.place or line or "its content", word))
     except Unread as error:
         return [*found.values(), Finding(path, str(error), 0)]
     return list(found.values())

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from cmrbridge.core.header import allowed
 from cmrbridge.core.keys import read_salt, subject_key
 from cmrbridge.data.check.files import Unusable, read_whole
 from cmrbridge.data.check.folder import reader_of
+from cmrbridge.data.exchange.listing import LISTING
 from cmrbridge.data.frames import Frame, IngestSettings
-from cmrbridge.data.readers import READERS
+from cmrbridge.data.readers import READERS, codes_of
 from cmrbridge.errors import InputError
 from cmrbridge.files import write_atomically
 
@@ -41,7 +43,8 @@ class AdmitSettings:
 
 
 def admit(*, settings: AdmitSettings, folder: Path, output: Path, salt: Path, report: "Report") -> None:
-    """Write output/manifest.csv and a file per image and label of the frames in ``folder``.
+    """Write output/manifest.csv and a file per image and label of the frames in ``folder``; dataset.json names the
+    codes of the labels, since a manifest's need not be those of the layout.
 
     Voxels are copied bit for bit; of headers goes what `core.header.KEPT` lists, of tables what `COLUMNS` lists, and of
     file names and folders nothing. salt: file of the secret that makes the keys.
@@ -52,7 +55,7 @@ def admit(*, settings: AdmitSettings, folder: Path, output: Path, salt: Path, re
     partial.mkdir(parents=True)
     secret = read_salt(salt)
     try:
-        frames = _frames(folder, settings)
+        frames, codes = _read(folder, settings)
         rows: list[dict[str, str]] = []
         people = [(name, list(group)) for name, group in groupby(frames, key=lambda frame: frame.subject)]
         for done, (name, person) in enumerate(people, 1):
@@ -62,6 +65,7 @@ def admit(*, settings: AdmitSettings, folder: Path, output: Path, salt: Path, re
                 rows += [_admitted(frame, called, partial, f"subject {done} of {len(people)}") for frame in person]
             report(done, len(people))
         _write_manifest(partial / "manifest.csv", rows)
+        (partial / LISTING).write_text(json.dumps({"labels": {"background": 0, **codes}}) + "\n", encoding="utf-8")
         os.replace(partial, output)
     except _Refused as why:
         raise InputError(
@@ -87,7 +91,8 @@ class _Refused(Exception):
     """What cannot be used, in words that name nobody."""
 
 
-def _frames(folder: Path, settings: AdmitSettings) -> list[Frame]:
+def _read(folder: Path, settings: AdmitSettings) -> tuple[list[Frame], dict[str, int]]:
+    """The frames, and the codes of their labels."""
     read = IngestSettings(
         dataset=settings.dataset,
         reader=settings.reader,
@@ -97,7 +102,7 @@ def _frames(folder: Path, settings: AdmitSettings) -> list[Frame]:
         vendor=settings.vendor,
     )
     try:
-        return READERS[settings.reader](folder, read)
+        return READERS[settings.reader](folder, read), codes_of(folder, read)
     except (ValueError, OverflowError, OSError, csv.Error):  # InputError, and what no reader foresaw
         raise _Refused("its folder or a table of it") from None
 

@@ -48,6 +48,11 @@ def read_people(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: not a table of the atlas ({error}); delete it and run again") from error
 
 
+def read_distances(path: Path) -> pd.DataFrame:
+    """The table of `evaluation.separation`; a domain may be called 3, after its field strength."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"first": str, "second": str})
+
+
 def styles(domains: Sequence[str]) -> Style:
     """A colour and a marker per domain, in the order of the study."""
     colours = (*OKABE_ITO, *OTHER_COLOURS)

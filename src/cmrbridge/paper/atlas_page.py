@@ -15,6 +15,7 @@ from cmrbridge.paper.atlas import (
     draw_hearts,
     draw_map,
     draw_montage,
+    read_distances,
     read_people,
 )
 from cmrbridge.paper.render import embedded, render, table
@@ -61,7 +62,7 @@ def draw_atlas(
 
     people, greys, distances: of `evaluation.atlas.describe_domains`; prepared: the packs of the data sets.
     """
-    frame, told = read_people(people), pd.read_csv(distances, keep_default_na=False, na_values=[""])
+    frame, told = read_people(people), read_distances(distances)
     draw: dict[str, Callable[[Pages], None]] = {
         "montage": partial(draw_montage, frame, prepared),
         "map": partial(draw_map, frame, told),

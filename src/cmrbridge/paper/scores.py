@@ -18,7 +18,10 @@ from cmrbridge.paper.records import listed, read_record, read_training
 RUN = ("source", "arm", "architecture", "seed")
 RUN_COLUMNS = (*RUN, "trained_as", "recipe", "late_gain", "device", "machine", "precision", "wall_seconds", "commit")
 RECIPE_COLUMNS = ("recipe", "job", "name", "value")
-TEXT = dict.fromkeys(("trained_as", "recipe", "device", "machine", "precision", "commit"), "str")  # even where empty
+TEXT = dict.fromkeys(  # even where empty, or where a domain is called 3, after its field strength
+    (*(name for name in RUN if name != "seed"), "trained_as", "recipe", "device", "machine", "precision", "commit"),
+    "str",
+)
 TRAINERS = ("train_segmenter", "train_nnunet")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cmrbridge.evaluation.frames import MEAN, read_cases, summarise, write_frame
+from cmrbridge.evaluation.frames import MEAN, SETTING, read_cases, summarise, write_frame
 from cmrbridge.paper.clinical import clinical_agreement, clinical_table
 from cmrbridge.paper.latex import longtable, macros
 from cmrbridge.paper.numbers import as_json, numbers, quotations
@@ -62,8 +62,8 @@ def about(cases: pd.DataFrame) -> str:
 
 
 def read_comparisons(path: Path) -> pd.DataFrame:
-    """The table of `compare_arms`; only an empty cell is a missing number, whatever an arm is called."""
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """The table of `compare_arms`; only an empty cell is a missing number, whatever an arm or a domain is called."""
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys([*SETTING, "baseline"], str))
     return frame.astype({"primary": bool})
 
 

@@ -9,7 +9,6 @@ from cmrbridge.errors import InputError
 
 LIST = "forgotten.csv"  # beside the studies
 COLUMNS = ("dataset", "key")
-CODES = {"acdc": {"LV": 3, "MYO": 2, "RV": 1}}  # of the readers whose codes are not those of a manifest
 
 
 def read_forgotten(results: Path) -> dict[str, tuple[str, ...]]:

@@ -30,16 +30,24 @@ def plain(value: Any) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file, or of a folder's sorted names and contents."""
-    if path.is_dir():
-        members = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-        rows = "".join(f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in members)
-        return hashlib.sha256(rows.encode()).hexdigest()
+    """Digest of a file, or of a folder's sorted names and contents.
+
+    InputError names no file within a folder: it ends up in logs, and files may be named after people.
+    """
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        if not path.is_dir():
+            return _digest(path)
+        members = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        rows = "".join(f"{_digest(file)}  {file.relative_to(path).as_posix()}\n" for file in members)
+        return hashlib.sha256(rows.encode()).hexdigest()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        what = "a file in it cannot be read" if path.is_dir() else "cannot be read"
+        raise InputError(f"{path}: {what} ({error.strerror}); check the path and the permissions") from None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def input_digests(inputs: Iterable[Path]) -> dict[str, str]:

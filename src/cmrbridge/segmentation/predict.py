@@ -179,7 +179,8 @@ def write_like(labels: NDArray[np.uint8], source: Path, path: Path) -> None:
     import nibabel
 
     own = nibabel.Nifti1Header.from_header(nibabel.load(source).header)
-    laid = slices_back(labels, slice_axis(own.get_data_shape(), own.get_zooms()))
+    edges = tuple(float(edge) for edge in own.get_zooms())  # as data.volume compares them: float32 rounds otherwise
+    laid = slices_back(labels, slice_axis(own.get_data_shape(), edges))
     payload = nibabel.Nifti1Image(laid, None, label_header(own, laid.shape, source)).to_bytes()
     temporary = path.with_name(f".{path.name}.partial")
     temporary.write_bytes(gzip.compress(payload, mtime=0))

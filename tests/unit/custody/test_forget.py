@@ -185,6 +185,19 @@ def test_a_record_that_tells_nothing_is_told(results: Path) -> None:
     assert "cannot be judged" in find(results, WHO).told()
 
 
+def test_a_network_of_which_nothing_tells_whose_it_is_is_told(results: Path) -> None:
+    """A record of before people were told, whose pack was deleted to save disk."""
+    told_by_records = "people" in (results / "one/masks/there/seed-0/train/record.json").read_text()
+    (results / "one/data/there/training.npz").unlink()
+    assert ("does not say whose data it read" in find(results, WHO).told()) is not told_by_records
+
+
+def test_a_mistyped_folder_gets_no_salt(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        find(tmp_path / "result", WHO)
+    assert not (tmp_path / "result").exists()
+
+
 def test_every_folder_of_a_study_is_thought_of() -> None:
     """Jobs of these folders keep a record beside their outputs; whoever adds another folder decides how it is left."""
     by_records = {"admitted", "dicom", "masks", "synthesis", "translation", "fidelity", "privacy", "export",
@@ -198,6 +211,21 @@ def test_every_folder_of_a_study_is_thought_of() -> None:
 def test_by_key_as_by_name(results: Path) -> None:
     key = subject_key(WHO, read_salt(results / ".salt"))
     assert find(results, key) == find(results, WHO)
+
+
+def test_a_namesake_in_another_data_set_stays(results: Path) -> None:
+    other = results / "other" / "ingest" / "elsewhere"
+    write_file(other / "subjects.csv", f"dataset,subject,image,label\nelsewhere,{WHO},data/{WHO}.nii,\n")
+    job(results / "other", "ingest/elsewhere", "ingest", dataset="elsewhere")
+    both = find(results, WHO)
+    assert {dataset for dataset, _ in both.rows} == {DATA, "elsewhere"}
+    assert "DATASET/SUBJECT" in both.told()
+    assert f"data/{WHO}.nii" in both.files, "told, though the study named its folder from here"
+    one = find(results, f"{DATA}/{WHO}")
+    assert {dataset for dataset, _ in one.rows} == {DATA}
+    assert not [folder for folder in one.held if folder.name == "other"]
+    with pytest.raises(InputError, match="no study knows"):
+        find(results, f"nowhere/{WHO}")
 
 
 def test_not_while_a_job_is_at_work(results: Path) -> None:

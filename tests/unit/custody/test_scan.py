@@ -6,6 +6,7 @@ import json
 import lzma
 import sqlite3
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,18 @@ def write_webp(path: Path) -> None:
     picture.save(path, exif=exif)
 
 
+def write_gzip(path: Path, name: str) -> None:
+    """As the program gzip does: its header keeps the name of the file."""
+    with path.open("wb") as stream, gzip.GzipFile(name, "wb", fileobj=stream) as packed:
+        packed.write(b"nobody")
+
+
+def write_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("cases.csv", "nobody")
+        archive.comment = SAID.encode()
+
+
 PLANTS: dict[str, Callable[[Path], object]] = {
     "cases.csv": lambda path: path.write_text(f"subject\n{SAID}\n"),
     "record.json": lambda path: path.write_text(json.dumps({"subject": SAID})),
@@ -111,6 +124,10 @@ PLANTS: dict[str, Callable[[Path], object]] = {
     "mlflow.db": write_database,
     "cases.csv.xz": lambda path: path.write_bytes(lzma.compress(SAID.encode())),
     "log.txt.gz": lambda path: path.write_bytes(gzip.compress(b"." * 3_000_000 + SAID.encode())),
+    "renamed.csv.gz": lambda path: write_gzip(path, "planted_jane.csv"),
+    "objects.npy": lambda path: np.save(path, np.array([SAID, None], dtype=object)),
+    "records.npy": lambda path: np.save(path, np.array([(SAID, 1)], dtype=[("name", "U20"), ("n", "i4")])),
+    "crate.zip": write_zip,
     "utf16.txt": lambda path: path.write_bytes("Planted Jane".encode("utf-16")),
     "latin1.txt": lambda path: path.write_bytes(SAID.encode("latin-1")),
 }
@@ -154,11 +171,41 @@ def test_names_of_files_and_folders(tmp_path: Path) -> None:
     assert hits(tmp_path) == [("x_ED.nii.gz", "its name", 1)]
 
 
+def test_empty_folders_and_links_that_lead_elsewhere(tmp_path: Path) -> None:
+    """A copy of the folder, or an archive of it, would hold what these say."""
+    folder, elsewhere = tmp_path / "results", tmp_path / "elsewhere"
+    (folder / "Planted_Jane").mkdir(parents=True)
+    (elsewhere / "deep").mkdir(parents=True)
+    (elsewhere / "log.txt").write_text(SAID)
+    (folder / "own.txt").write_text("nobody")
+    (folder / "inside").symlink_to(folder / "own.txt")
+    (folder / "content").symlink_to(elsewhere / "log.txt")
+    (folder / "gone").symlink_to("/data/planted_jane.nii")
+    (folder / "deep").symlink_to(elsewhere / "deep")
+    assert hits(folder) == [
+        ("Planted_Jane", "its name", 1),
+        ("content", "line 1", 1),
+        ("deep", "a link to a folder elsewhere; scan that too", 0),
+        ("gone", "the target of the link", 1),
+    ]
+
+
 def test_what_cannot_be_read_is_no_clean_result(tmp_path: Path) -> None:
     (tmp_path / "cut.gz").write_bytes(gzip.compress(SAID.encode() * 99)[:-9])
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 and no more")
+    (tmp_path / "begun.gz").write_bytes(b"\x1f\x8b")
+    header = json.dumps([1]).encode()
+    (tmp_path / "odd.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    (tmp_path / "odd.nii").write_bytes(struct.pack("<i104xf240x", 348, float("inf")))
+    write_zip(tmp_path / "locked.zip")
+    locked = bytearray((tmp_path / "locked.zip").read_bytes())
+    locked[6] |= 1  # the flag "encrypted", beside the member and in the directory
+    locked[locked.find(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "locked.zip").write_bytes(locked)
     found = scan(tmp_path, Words(LINES, "words"), lambda *_, **__: None)
-    assert {one.file.name for one in found if not one.word} == {"cut.gz", "cut.npz"}
+    assert {one.file.name for one in found if not one.word} == {
+        *("begun.gz", "cut.gz", "cut.npz", "odd.nii", "locked.zip"),
+    }
 
 
 def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,10 @@ from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.custody.scan import scan
 from cmrbridge.custody.words import Words
 from cmrbridge.data.admit import AdmitSettings, admit, keys_of
+from cmrbridge.data.exchange.export import export_cases, found_in
 from cmrbridge.data.ingest import IngestSettings, ingest
-from cmrbridge.data.readers import LABELS
+from cmrbridge.data.readers import codes_of
 from cmrbridge.errors import InputError
-from cmrbridge.plan.consent import CODES
 from planted import WORDS, plant_columns, plant_header
 from reporters import silent
 
@@ -100,7 +101,7 @@ def test_another_layout_gives_the_same_slices_under_keys(acdc: Path, tmp_path: P
     rows, output = admitted(acdc, replace(SETTINGS, reader="acdc"))
     assert {row["vendor"] for row in rows} == {"Siemens"}
     before = ingested(acdc, "acdc", tmp_path / "before", {})
-    after = ingested(output, "manifest", tmp_path / "after", CODES["acdc"])
+    after = ingested(output, "manifest", tmp_path / "after", {})
     salt = tmp_path / "salt"
     keys = keys_of(acdc, None, salt)
     of = {case.subject + case.phase: index for index, case in enumerate(after.cases)}
@@ -110,8 +111,25 @@ def test_another_layout_gives_the_same_slices_under_keys(acdc: Path, tmp_path: P
     assert "patient" not in (output / "manifest.csv").read_text()
 
 
-def test_codes_that_planning_knows_are_the_readers() -> None:
-    assert {name: codes for name, codes in LABELS.items() if codes != LABELS["manifest"]} == CODES
+def test_codes_travel_with_the_copy(acdc: Path, tmp_path: Path) -> None:
+    """A manifest's own codes would take ACDC's right ventricle, or that of an nnU-Net folder, for the left one."""
+    export_cases(cases=found_in(acdc), output=tmp_path / "nnunet", form="nnunet", report=silent)
+    listing = tmp_path / "nnunet" / "dataset.json"
+    told = json.loads(listing.read_text())
+    listing.write_text(json.dumps(told | {"labels": {"background": 0, "RV": 1, "LV": 2, "MYO": 3}}))
+    for folder, reader, codes in (
+        (acdc, "acdc", {"LV": 3, "MYO": 2, "RV": 1}),
+        (tmp_path / "nnunet", "nnunet", {"RV": 1, "LV": 2, "MYO": 3}),
+    ):
+        copy = tmp_path / f"{reader} copied"
+        admit(
+            settings=replace(SETTINGS, reader=reader),
+            folder=folder,
+            output=copy,
+            salt=tmp_path / "salt",
+            report=silent,
+        )
+        assert codes_of(copy, IngestSettings("ours", "manifest", 48, 2.5)) == codes
 
 
 def test_forgotten_people_are_left_out_with_names_or_keys(acdc: Path) -> None:

@@ -18,6 +18,7 @@ from cmrbridge.data.phantom.cohort import draw_anatomy
 from cmrbridge.data.phantom.scan import scan
 from cmrbridge.data.phantom.scanner import SCANNERS
 from cmrbridge.data.readers import READERS
+from cmrbridge.errors import InputError
 from conversions import convert, refused, same
 from scans import HABITS, NAME, PATIENT, STEP_MS, Habit, beating, export, oblique, plane, save
 
@@ -232,6 +233,10 @@ def test_a_forgotten_person_is_not_converted_again(tmp_path: Path) -> None:
         cines, manifest, output = convert(home, subjects_by="folder", forgotten=(listed,))
         assert {row["subject"] for row in [*cines, *manifest]} == {keys[1]}
         assert not list(output.rglob(f"{keys[0]}*"))
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(InputError, match="everybody in it is to be forgotten"):
+        convert(home, subjects_by="folder", forgotten=tuple(keys))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

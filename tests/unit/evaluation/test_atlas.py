@@ -14,7 +14,8 @@ from cmrbridge.data.split import SplitSettings, split_domain
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.atlas import describe_domains
 from cmrbridge.evaluation.separation import SHUFFLES
-from cmrbridge.paper.atlas_page import FIGURES, draw_atlas
+from cmrbridge.paper.atlas import read_distances
+from cmrbridge.paper.atlas_page import FIGURES, _answer, draw_atlas
 
 SCANNERS = ["aurora", "eclipse"]
 
@@ -125,6 +126,12 @@ def test_the_page_stands_alone_and_holds_every_figure(study: Path, tables: dict[
     assert "Study &lt;b&gt;." in page
     assert page.count("eclipse and aurora: ") == 1
     assert all(png.stat().st_size and pdf.read_bytes().startswith(b"%PDF") for png, pdf in figures.values())
+
+
+def test_domains_may_be_called_by_numbers(tmp_path: Path) -> None:
+    """As those that `cmrbridge init` makes of field strengths and of numbered centres."""
+    (tmp_path / "distances.csv").write_text("first,second,apart,by_chance,p\n1.5,3,0.4,0.1,0.001\n")
+    assert _answer(read_distances(tmp_path / "distances.csv"), "3", "1.5").startswith("1.5 and 3: 0.40 apart")
 
 
 def test_a_pack_of_another_ingest_is_refused(study: Path, tmp_path: Path) -> None:

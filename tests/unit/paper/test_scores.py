@@ -173,3 +173,11 @@ def test_a_lost_record_of_a_training_is_named(tmp_path: Path) -> None:
     (results / "segmentation/scanners/classic/unet2d/seed-0/record.json").unlink()
     with pytest.raises(InputError, match="no record of train_nnunet or train_segmenter"):
         write_scores(tmp_path / "scores", [results])
+
+
+def test_a_source_may_be_called_by_a_number(tmp_path: Path) -> None:
+    scores = tmp_path / "scores"
+    write_scores(scores, [run(tmp_path / "results" / "s", "classic", 0)])
+    (scores / "runs.csv").write_text((scores / "runs.csv").read_text().replace("aurora", "3"))
+    read_cases(scores / "cases.csv.xz").assign(source="3").to_csv(scores / "cases.csv.xz", index=False)
+    assert len(read_bundle(scores).cases) == 1, "the runs of source 3 are those of its cases"

@@ -78,6 +78,13 @@ def test_a_deleted_table_comes_back_byte_for_byte(study: Path, tables: Path) -> 
     assert {path.name: path.read_bytes() for path in tables.iterdir()} == before
 
 
+def test_a_domain_may_be_called_by_a_number(study: Path, tmp_path: Path) -> None:
+    lines = (study / "comparisons.csv").read_text().splitlines()
+    alone = [lines[0], *(line.replace(",dusk,", ",3,") for line in lines if ",dusk," in line)]
+    (tmp_path / "comparisons.csv").write_text("\n".join(alone) + "\n")
+    assert set(read_comparisons(tmp_path / "comparisons.csv").target) == {"3"}
+
+
 def test_numbers_are_the_tables_numbers(study: Path, tables: Path) -> None:
     found = json.loads((tables / "numbers.json").read_text())
     compared = read_comparisons(study / "comparisons.csv")

@@ -94,6 +94,8 @@ def _convert(folder: Path, output: Path, settings: DicomSettings, salt: bytes, w
     contours = contour_files(folder)
     people = _people(folder, settings, salt, words)
     people = {name: person for name, person in people.items() if not _is_forgotten(name, settings, salt)}
+    if not people:
+        raise InputError(f"{folder}: everybody in it is to be forgotten; take the data set out of the study")
     rows: list[Row] = []
     cines: list[Row] = []
     for done, (subject, person) in enumerate(sorted(people.items()), 1):

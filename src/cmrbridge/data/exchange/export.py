@@ -67,8 +67,8 @@ def export_cases(*, cases: Sequence[Case], output: Path, form: str, report: Repo
     """
     if form not in FORMS:
         raise InputError(f"--format {form}: choose from {', '.join(FORMS)}")
-    if output.exists() and any(output.iterdir()):
-        raise InputError(f"{output}: not empty; name a new folder")
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise InputError(f"{output}: is there and no empty folder; name a new one")
     structures = [name for name in STRUCTURES if any(name in case.frame.annotated for case in cases)]
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cmrbridge.errors import InputError
 
+LISTING = "dataset.json"
 ENDINGS = (".nii.gz", ".nii")
 NAMES = {  # of the structures, by the letters that data sets write
     "LV": "lv lvc lvbp lvcavity leftventricle leftventricularcavity leftventriclecavity lvbloodpool"
@@ -32,7 +33,7 @@ class Case:
 
 def layout_of(folder: Path) -> str | None:
     """ "nnunet" or "msd", by the folder's dataset.json; None where there is none."""
-    if not (folder / "dataset.json").is_file():
+    if not (folder / LISTING).is_file():
         return None
     told = read_listing(folder)
     return "nnunet" if "channel_names" in told else "msd" if "training" in told else None
@@ -40,7 +41,7 @@ def layout_of(folder: Path) -> str | None:
 
 def read_listing(folder: Path) -> dict[str, Any]:
     """dataset.json; InputError where it is none."""
-    path = folder / "dataset.json"
+    path = folder / LISTING
     try:
         told = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
@@ -52,7 +53,7 @@ def read_listing(folder: Path) -> dict[str, Any]:
 
 def codes_in(folder: Path) -> dict[str, int]:
     """Structure → its value, by the names in dataset.json; InputError where they name none of ours, or regions."""
-    path, labels = folder / "dataset.json", read_listing(folder).get("labels", {})
+    path, labels = folder / LISTING, read_listing(folder).get("labels", {})
     pairs = [(value, key) if str(key).isdecimal() else (key, value) for key, value in labels.items()]
     codes: dict[str, int] = {}
     for name, value in pairs:
@@ -72,7 +73,7 @@ def codes_in(folder: Path) -> dict[str, int]:
 
 def nnunet_cases(folder: Path) -> list[Case]:
     """The cases of imagesTr and imagesTs with their labels; InputError where there are several channels or none."""
-    path, told = folder / "dataset.json", read_listing(folder)
+    path, told = folder / LISTING, read_listing(folder)
     channels, ending = told.get("channel_names", {}), str(told.get("file_ending", ENDINGS[0]))
     if not isinstance(channels, dict) or len(channels) != 1:
         raise InputError(f"{path}: channel_names {channels}; a cine has one channel: take the others out")
@@ -105,7 +106,7 @@ def _listed(folder: Path, told: Mapping[str, Any], part: str) -> Iterator[Case]:
     for entry in told.get(part, []):
         image, label = (entry.get("image"), entry.get("label")) if isinstance(entry, Mapping) else (entry, None)
         if not isinstance(image, str):
-            raise InputError(f"{folder / 'dataset.json'}: {part} holds {entry!r}, which names no image; {REMEDY}")
+            raise InputError(f"{folder / LISTING}: {part} holds {entry!r}, which names no image; {REMEDY}")
         ending = next((one for one in ENDINGS if image.endswith(one)), "")
         name = Path(image).name.removesuffix(ending)
         beside = _there(folder / "labelsTs" / Path(image).name)

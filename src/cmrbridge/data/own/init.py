@@ -11,7 +11,7 @@ from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.data.check.folder import recognised, volumes_in
 from cmrbridge.data.dicom.convert import DicomSettings, convert_dicom
 from cmrbridge.data.dicom.sniff import dicom_files
-from cmrbridge.data.exchange.listing import codes_in, msd_cases, nnunet_cases
+from cmrbridge.data.exchange.listing import LISTING, codes_in, msd_cases, nnunet_cases
 from cmrbridge.data.frames import IngestSettings
 from cmrbridge.data.own.attributes import ATTRIBUTES
 from cmrbridge.data.own.codes import Codes, find_codes
@@ -79,13 +79,14 @@ def _read(folder: Path, layout: str, report: Report) -> Found:
     """A folder whose own tables say everything: nothing is written."""
     settings = IngestSettings(dataset="", reader=layout, size=0, spacing_mm=0.0)
     frames = READERS[layout](folder, settings)
-    notes, codes = Notes([f"layout: {layout}"]), codes_of(folder, settings)
+    notes, own = Notes([f"layout: {layout}"]), codes_of(folder, settings)
+    codes = own
     labels = {frame.label for frame in frames if frame.label} if layout == "manifest" else set()
     if labels:
         marks = _marks(labels, notes, report)
         codes = _chosen(find_codes(mark for held in marks.values() for mark in held), {}, notes)
     subjects = _subjects([row_of(frame) for frame in frames], notes)
-    return Found(folder, layout, _unless(codes, LABELS[layout]), subjects, notes)
+    return Found(folder, layout, _unless(codes, own), subjects, notes)
 
 
 def _listed(folder: Path, output: Path, layout: str, report: Report) -> Found:
@@ -120,7 +121,8 @@ def _described(
     subjects = _subjects(rows, notes)
     output.mkdir(parents=True, exist_ok=True)
     write_atomically(table, as_csv(rows))
-    return Found(output, "manifest", _unless(codes, LABELS["manifest"]), subjects, notes, (table,))
+    own = {} if (output / LISTING).is_file() else LABELS["manifest"]
+    return Found(output, "manifest", _unless(codes, own), subjects, notes, (table,))
 
 
 def _marks(labels: Iterable[Path], notes: Notes, report: Report) -> dict[Path, list[Mark]]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-LABEL = r"gt|labels?|seg(?:mentations?)?|masks?|manual|annotations?|contours?|ground[_-]?truth"
+LABEL = r"gt|labels?|d?seg(?:mentations?)?|masks?|manual|annotations?|contours?|ground[_-]?truth"
 IMAGE = r"images?|imgs?|scans?|volumes?|cines?|nifti|sax?|short[_-]?axis|4d|0000"  # words that tell nobody apart
-LABELLED = re.compile(rf"(?:^|[_\-. ])(?:{LABEL})$|^(?:{LABEL})[_\-. ]", re.IGNORECASE)
+LABELLED = re.compile(rf"(?:^|[_\-. ])(?:{LABEL})(?=$|[_\-. ])", re.IGNORECASE)
 LABEL_FOLDER = re.compile(rf"(?:{LABEL})(?:tr|ts|val)?", re.IGNORECASE)
 IMAGE_FOLDER = re.compile(rf"(?:{IMAGE})(?:tr|ts|val)?", re.IGNORECASE)
 PLAIN = re.compile(rf"(?:^|[_\-. ])(?:{IMAGE})(?=$|[_\-. ])", re.IGNORECASE)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cmrbridge.data.exchange.listing import codes_in
+from cmrbridge.data.exchange.listing import LISTING, codes_in
 from cmrbridge.data.frames import Frame, IngestSettings
 from cmrbridge.data.readers.acdc import read_acdc
 from cmrbridge.data.readers.listed import read_msd, read_nnunet
@@ -30,5 +30,7 @@ LABELS: dict[str, dict[str, int]] = {
 
 
 def codes_of(folder: Path, settings: IngestSettings) -> dict[str, int]:
-    """The structures' codes in the files: the study's, else the reader's, else those of the folder's dataset.json."""
-    return settings.labels or LABELS.get(settings.reader) or codes_in(folder)
+    """The structures' codes in the files: the study's, else those that the folder's dataset.json names (of nnU-Net, of
+    the Decathlon, beside a manifest that was written for such a folder), else the reader's."""
+    named = settings.reader not in LABELS or (settings.reader == "manifest" and (folder / LISTING).is_file())
+    return settings.labels or (codes_in(folder) if named else LABELS[settings.reader])

@@ -98,3 +98,12 @@ def test_labels_lie_as_their_image_does_whatever_spacing_they_claim(truth: np.nd
     file.header["pixdim"][1:4] = 1
     nibabel.save(file, label)
     assert np.array_equal(read_labels(label, None, CODES, read_image(image)), truth)
+
+
+def test_reading_and_writing_agree_at_the_border_of_thick(tmp_path: Path) -> None:
+    """1.2 mm is more than one and a half times 0.8 mm by the last bit, or not, as float32 is compared."""
+    image = nibabel.Nifti1Image(np.arange(5 * 8 * 8, dtype=np.int16).reshape(5, 8, 8), np.diag([1.2, 0.8, 0.8, 1]))
+    nibabel.save(image, tmp_path / "image.nii.gz")
+    labels = np.zeros(read_image(tmp_path / "image.nii.gz").voxels.shape, np.uint8)
+    write_like(labels, tmp_path / "image.nii.gz", tmp_path / "labels.nii.gz")
+    assert nibabel.load(tmp_path / "labels.nii.gz").shape == (5, 8, 8)

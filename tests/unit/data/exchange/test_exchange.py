@@ -19,6 +19,7 @@ from cmrbridge.data.ingest import ingest
 from cmrbridge.data.readers import READERS, codes_of
 from cmrbridge.data.volume import read_image, read_labels
 from cmrbridge.errors import InputError
+from reporters import silent
 
 TILTED = np.array([[-2.0, 0.1, 0, 60], [0, -1.6, 4.8, 50], [0, -1.2, -6.4, 10], [0, 0, 0, 1]])  # not quite orthogonal
 
@@ -113,6 +114,14 @@ def test_a_structure_that_nobody_drew_is_no_background(acdc: Path, tmp_path: Pat
     listing = json.loads((tmp_path / "out" / "dataset.json").read_text())
     assert listing["test"] == ["./imagesTs/patient001_ES.nii.gz"]
     assert READERS["msd"](tmp_path / "out", settings("msd"))[1].annotated == ()
+
+
+def test_without_the_lv_the_others_keep_their_names(acdc: Path, tmp_path: Path) -> None:
+    """Labels are numbered from 1, whichever they are: the manifest beside is not read by its reader's own codes."""
+    cases = [replace(one, frame=replace(one.frame, annotated=("MYO", "RV"))) for one in found_in(acdc)]
+    export_cases(cases=cases, output=tmp_path / "out", form="nnunet", report=silent)
+    found = found_in(tmp_path / "out")
+    assert {case.codes["RV"] for case in found} == {2}
 
 
 def test_a_domain_s_test_subjects_are_kept_from_training(acdc: Path, tmp_path: Path) -> None:
@@ -219,7 +228,7 @@ def test_a_case_without_phase_is_refused_with_the_way_out(raw: Path) -> None:
 
 def test_nothing_is_exported_over_a_folder(acdc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(acdc), "-f", "msd", "-o", str(acdc)]) == 2
-    assert "not empty; name a new folder" in capsys.readouterr().err
+    assert "no empty folder; name a new one" in capsys.readouterr().err
     next(acdc.glob("testing/*/*_gt.nii.gz")).write_bytes(b"x")
     assert main(["export", str(acdc), "-f", "msd", "-o", str(tmp_path / "out")]) == 2
     assert not (tmp_path / "out").exists()

@@ -35,6 +35,9 @@ def test_what_a_name_tells(name: str, told: tuple[str, str, int | None]) -> None
         ("a/ED/image.nii.gz", "a/ED/mask.nii.gz", "a ED"),
         ("a/cine_frame01.nii.gz", "a/cine_frame01_segmentation.nii.gz", "a "),
         ("a image.nii.gz", "seg a.nii.gz", "a "),
+        ("a_ED.nii.gz", "a_gt_ED.nii.gz", "a ED"),
+        ("sub-01_ED.nii.gz", "sub-01_ED_dseg.nii.gz", "sub-01 ED"),
+        ("a/sa_ES.nii.gz", "a/sa_label_ES.nii.gz", "a ES"),
     ],
 )
 def test_a_label_finds_its_image(image: str, label: str, told: str, tmp_path: Path) -> None:
