@@ -22,6 +22,7 @@ rule apply_segmenter:
     input:
         **COHORT_FILES,
         model=model_used,
+        translated=[],
         reference=reference_images,
     output:
         folder=directory(f"{APPLIED_RUN}/files"),
@@ -58,6 +59,7 @@ rule apply_nnunet:
     input:
         **COHORT_FILES,
         model=model_used,
+        translated=[],
     output:
         folder=directory(f"{APPLIED_RUN}/files"),
         record=f"{APPLIED_RUN}/record.json",
