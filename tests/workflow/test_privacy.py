@@ -25,6 +25,7 @@ scenarios: {scanners: {source: here, unlabelled: [], targets: [there]}}
 run: {arms: [real]}
 comparisons: {baseline: real, reference: real, primary_arm: real, primary_target: there}
 shift: {probe: [], domains: [], pathology: []}
+apply: {domains: [], arms: []}
 export: []
 presets: {cpu: {segmentation: {loop: {steps: 4, inspect_every: 4}}}}
 """
