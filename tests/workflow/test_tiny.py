@@ -87,8 +87,8 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
     assert compared.primary.sum() == 1
     page = (results / "paper" / "report.html").read_text()
-    # five figures, three for each of three targets, the data, masks, four of the pairs, four of translation, the shift
-    assert page.count("data:image/webp;base64,") == 25
+    # five figures, three for each of three targets, two data sets, masks, four of the pairs, four of translation, the shift
+    assert page.count("data:image/webp;base64,") == 26
     applied = pd.read_csv(results / "applied" / "summary.csv")
     assert applied.subject.tolist() == sorted(applied.subject, key=applied.set_index("subject").agreement.get)
     assert len(applied) == 2
@@ -189,12 +189,14 @@ def test_a_deleted_model_reruns_exactly_what_depends_on_it(project: Path) -> Non
     text = snakemake(project, "-n").stdout
     aside.rename(model)
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", text, flags=re.MULTILINE)
-    own = {"train_segmenter", "predict", "evaluate"}
+    own = {"train_segmenter", "predict", "evaluate", "apply_segmenter"}
     arms = {arm for name, about in jobs if name in own for arm in re.findall(r"wildcards: .*\barm=(\w+)", about)}
     assert arms == {"mixstyle"}
     figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors", "curves"}
     paper = {"tables", "report", "model_card", *(f"draw_{name}" for name in figures)}
-    assert {name for name, _ in jobs} - {"all"} == own | {"gather", "compare", "measure_factors", "track"} | paper
+    assert {name for name, _ in jobs} - {"all"} == (
+        own | {"gather", "compare", "measure_factors", "track", "measure_applied", "draw_applied"} | paper
+    )
 
 
 def test_a_comment_or_a_touched_script_reruns_nothing(edited: Path) -> None:

@@ -149,10 +149,10 @@ def _check_references(study: Study) -> None:
         known(scenario, study["scenarios"], "run.scenarios", "scenarios")
     for name, scenario in scenarios_of(study).items():
         check_scenario(name, scenario, study)
-    check_applied(study, labelled_domains(study))
     for arm in run["arms"]:
         known(arm, study["arms"], "run.arms", "arms")
         _check_arm(arm, study)
+    check_applied(study, labelled_domains(study))
     sources = [scenario["source"] for scenario in scenarios_of(study).values()]
     if len(set(sources)) < len(sources):
         raise InputError(f"run.scenarios: two of them have one source ({', '.join(sources)}); make a study of each")

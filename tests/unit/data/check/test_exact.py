@@ -8,7 +8,7 @@ import pytest
 
 from cmrbridge.data.check.cohort import far_out
 from cmrbridge.data.check.facts import Facts, stack_faults
-from cmrbridge.data.check.files import farthest, header_faults, skewness
+from cmrbridge.data.check.files import Nifti, farthest, header_faults, skewness
 from cmrbridge.data.check.images import image_faults
 from cmrbridge.data.check.labels import label_faults, placement_faults
 from cmrbridge.data.check.masks import inner_slices, mask_faults, pieces, side_faults
@@ -110,7 +110,8 @@ def test_slices_left_out() -> None:
 
 @pytest.mark.parametrize(("count", "found"), [(1, ["slices"]), (3, []), (30, []), (40, ["slices"])])
 def test_numbers_of_slices(count: int, found: list[str]) -> None:
-    assert [fault.check for fault in stack_faults((200, 200, count), (1.4, 1.4, 8.0))] == found
+    image = Nifti(np.zeros((200, 200, count), np.uint8), 1.0, 0.0, np.eye(4), (1.4, 1.4, 8.0), 2)
+    assert [fault.check for fault in stack_faults(image, count)] == found
 
 
 def test_labels_beside_their_image() -> None:
