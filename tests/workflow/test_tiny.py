@@ -87,7 +87,7 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
     assert compared.primary.sum() == 1
     page = (results / "paper" / "report.html").read_text()
-    # five figures, three for each of three targets, two data sets, masks, four of the pairs, four of translation, the shift
+    # five figures, three for each of three targets, two data sets, masks, four of the pairs, four of translation, shift
     assert page.count("data:image/webp;base64,") == 26
     applied = pd.read_csv(results / "applied" / "summary.csv")
     assert applied.subject.tolist() == sorted(applied.subject, key=applied.set_index("subject").agreement.get)
