@@ -3,6 +3,7 @@
 import gzip
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,11 +49,9 @@ def read_image(path: Path, frame: int | None = None) -> Volume:
         raise InputError(f"{path}: every voxel is {voxels.flat[0]:g}; {ANEW}")
     unit = MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)
     x, y, z = (float(zoom) * unit for zoom in image.header.get_zooms()[:3])
-    if not all(SPACING_MM[0] <= edge <= SPACING_MM[1] for edge in (x, y, z)):
-        raise InputError(
-            f"{path}: voxels of {x:g} × {y:g} × {z:g} mm; write the spacing (pixdim) and its unit into the header"
-        )
     edges = (x, y, z)
+    if not all(SPACING_MM[0] <= edge <= SPACING_MM[1] for edge in edges):
+        raise InputError(_no_spacing(path, edges))
     axis = slice_axis(voxels.shape, edges)
     first, second, last = (edges[one] for one in columns_last(axis))
     return Volume(slices_last(voxels, axis), _affine(image, axis), (first, second, last), axis)
@@ -118,6 +117,11 @@ def _same_place(path: Path, affine: NDArray[np.float64], image: Volume) -> None:
         )
 
 
+def _no_spacing(path: Path, edges: Sequence[float]) -> str:
+    voxels = " × ".join(f"{edge:g}" for edge in edges)
+    return f"{path}: voxels of {voxels} mm; write the spacing (pixdim) and its unit into the header"
+
+
 def _frame(image: Any, frame: int | None, path: Path) -> NDArray[np.float32]:
     shape = tuple(image.shape)
     if len(shape) == 4 and shape[3] == 1:
@@ -171,6 +175,9 @@ def _content(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[bytes, Any]:
     announced = int(header["vox_offset"]) + size * bits // 8
     if size == 0 or announced > LARGEST_BYTES:
         raise InputError(f"{path}: the header announces {edges} voxels of {bits} bits, which cannot be right; {ANEW}")
+    spacing = header["pixdim"][1:4].tolist()
+    if 0 in spacing[:count]:  # nibabel would take it for 1
+        raise InputError(_no_spacing(path, spacing))
     content = start + stream.read(max(0, announced - len(start)))
     beyond = len(stream.read(1))
     while stream.read(2**20):  # to the end: only there is the checksum compared
