@@ -14,6 +14,7 @@ import lzma
 import re
 import sqlite3
 import struct
+import tarfile
 import unicodedata
 import zipfile
 import zlib
@@ -31,6 +32,7 @@ WINDOW, OVERLAP = 1 << 20, 1 << 12  # bytes of a text that are looked at togethe
 LARGEST = 1 << 28  # bytes of a compressed or embedded part, unpacked
 HEADER = 1 << 20  # bytes of a volume's header with its extensions
 DEEPEST = 4  # containers within containers
+TAR_MARK = slice(257, 262)  # where in a tar's first block its kind is written
 EMBEDDED = re.compile(rb"data:[\w/+.-]*;base64,([A-Za-z0-9+/=]+)")
 STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 SHOWN = re.compile(rb"\[((?:[^\]\\]|\\.)*)\]\s*TJ", re.DOTALL)  # a line of a PDF, in pieces between which it is kerned
@@ -39,7 +41,11 @@ COMPRESSED_TEXT = {b"zTXt", b"iTXt", b"iCCP"}  # chunks of a PNG
 
 Damage = (
     *(OSError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error),
-    *(sqlite3.Error, RuntimeError),  # the last: an encrypted member of a zip, or one of an unknown compression
+    *(
+        sqlite3.Error,
+        tarfile.TarError,
+        RuntimeError,
+    ),  # the last: an encrypted member of a zip, or one of an unknown compression
 )
 
 
@@ -72,7 +78,7 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
     """The texts of one file or part by what its first bytes, or its name, say that it is."""
     if depth > DEEPEST:
         raise Unread(f"{place}: more than {DEEPEST} containers, one in the other")
-    start = stream.read(16)
+    start = stream.read(tarfile.BLOCKSIZE)
     stream.seek(0)
     for mark, unpacked in UNPACKED.items():
         if start.startswith(mark):
@@ -85,6 +91,9 @@ def _parts(name: str, stream: BinaryIO, place: str, depth: int) -> Iterator[Part
         if start.startswith(mark):
             yield from reader(stream, place, depth)
             return
+    if start[TAR_MARK] == b"ustar":
+        yield from _tar(stream, place, depth)
+        return
     for ending, reader in BY_NAME.items():
         if name.lower().endswith(ending):
             yield from reader(stream, place, depth)
@@ -183,6 +192,17 @@ def _zip(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
             inside = f"{place} member {member.filename}".strip()
             with archive.open(member) as content:
                 yield from _parts(member.filename, io.BufferedReader(Seekable(content)), inside, depth + 1)
+
+
+def _tar(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            told = [member.name, member.linkname, member.uname, member.gname, *member.pax_headers.values()]
+            yield Part(place, "\n".join(told))
+            content = archive.extractfile(member) if member.isfile() else None
+            if content:
+                inside = f"{place} member {member.name}".strip()
+                yield from _parts(member.name, io.BufferedReader(Seekable(content)), inside, depth + 1)
 
 
 def _array(stream: BinaryIO, place: str, depth: int) -> Iterator[Part]:

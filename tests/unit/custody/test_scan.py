@@ -2,10 +2,12 @@
 
 import base64
 import gzip
+import io
 import json
 import lzma
 import sqlite3
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -101,6 +103,15 @@ def write_zip(path: Path) -> None:
         archive.comment = SAID.encode()
 
 
+def write_tar(path: Path) -> None:
+    """A compressed member, whose own bytes say nothing; the tar itself is compressed where its name says so."""
+    inside = gzip.compress(SAID.encode(), mtime=0)
+    with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as archive:
+        member = tarfile.TarInfo("log.gz")
+        member.size = len(inside)
+        archive.addfile(member, io.BytesIO(inside))
+
+
 PLANTS: dict[str, Callable[[Path], object]] = {
     "cases.csv": lambda path: path.write_text(f"subject\n{SAID}\n"),
     "record.json": lambda path: path.write_text(json.dumps({"subject": SAID})),
@@ -128,6 +139,8 @@ PLANTS: dict[str, Callable[[Path], object]] = {
     "objects.npy": lambda path: np.save(path, np.array([SAID, None], dtype=object)),
     "records.npy": lambda path: np.save(path, np.array([(SAID, 1)], dtype=[("name", "U20"), ("n", "i4")])),
     "crate.zip": write_zip,
+    "logs.tar": write_tar,
+    "logs.tgz": write_tar,
     "utf16.txt": lambda path: path.write_bytes("Planted Jane".encode("utf-16")),
     "latin1.txt": lambda path: path.write_bytes(SAID.encode("latin-1")),
 }
