@@ -103,12 +103,14 @@ def _scan(folder: Path, key: tuple[str, ...], image: Path, label: Path | None) -
 
 
 def _apart(scans: dict[tuple[str, ...], Scan]) -> Iterator[Scan]:
-    """Scans of one name and phase in several folders are of several people: their folders join the name."""
+    """Scans of one name in several folders, whose names tell more than a phase, or of one phase are of several people:
+    their folders join the name."""
     people: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for key, scan in scans.items():
         people[scan.subject].append(key)
     for subject, keys in people.items():
         marks = {(scans[key].phase, scans[key].number) for key in keys}
+        homes = {tuple(told_by(part)[0] for part in key[:-1] if told_by(part)[0]) for key in keys}
+        alone = len(marks) == len(keys) and len(homes) == 1
         for key in keys:
-            one = scans[key]
-            yield one if len(marks) == len(keys) else replace(one, subject="_".join([*key[:-1], subject]))
+            yield scans[key] if alone else replace(scans[key], subject="_".join([*key[:-1], subject]))

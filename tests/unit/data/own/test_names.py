@@ -63,6 +63,14 @@ def test_one_name_in_two_folders_is_two_people(tmp_path: Path) -> None:
     assert [f"{one.subject} {one.phase}" for one in scans] == ["p_heart ED", "p_heart ES", "q_heart ED", "q_heart ES"]
 
 
+def test_phases_in_two_places_are_of_two_people(tmp_path: Path) -> None:
+    """But folders that are called by the phase are of one."""
+    scans, _ = pair(tmp_path, [tmp_path / "siteA/001_ED.nii.gz", tmp_path / "siteB/001_ES.nii.gz"])
+    assert [one.subject for one in scans] == ["siteA_001", "siteB_001"]
+    scans, _ = pair(tmp_path, [tmp_path / "siteA/ED/001.nii.gz", tmp_path / "siteA/ES/001.nii.gz"])
+    assert [one.subject for one in scans] == ["001", "001"]
+
+
 def test_numbers_at_the_end_are_frames_where_all_come_in_twos(tmp_path: Path) -> None:
     twos = ["a_01", "a_12", "b_01", "b_09"]
     scans, _ = pair(tmp_path, [tmp_path / f"{name}.nii.gz" for name in twos])
