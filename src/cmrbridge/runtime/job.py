@@ -18,6 +18,7 @@ from cmrbridge.runtime import machine
 from cmrbridge.runtime.console import Progress, logged
 from cmrbridge.runtime.digests import input_digests, plain, stamp_of
 from cmrbridge.runtime.journal import Journal, loads_of
+from cmrbridge.runtime.lean import lean_imports
 from cmrbridge.runtime.lock import hold
 from cmrbridge.runtime.people import people_in
 from cmrbridge.runtime.ranks import company, rank
@@ -175,10 +176,10 @@ def job(snakemake: Any, *, torch: bool = False) -> Iterator[Run]:
     """
     task = task_of(snakemake, torch)
     if rank():
-        with helping(task) as run:
+        with lean_imports(), helping(task) as run:
             yield run
         return
-    with logged(task.log, append=task.interrupted) as terminal:
+    with lean_imports(), logged(task.log, append=task.interrupted) as terminal:
         try:
             with running(task, terminal) as run:
                 yield run
