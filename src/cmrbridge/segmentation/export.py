@@ -1,141 +1,107 @@
-"""Trained segmenters as one ONNX graph, which runs without torch and gives the same probabilities.
+"""The best networks of a study as files that leave it: an ONNX graph, and the weights that it was made from."""
 
-The graph holds all that `Segmenter` does: scaling, standardising and softmax are inside, so that what serves it has
-nothing to get wrong. Several networks are averaged in it (a deep ensemble, Lakshminarayanan et al. 2017).
-"""
-
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from cmrbridge.core.pack import Pack, read_pack
+from cmrbridge.core.checkpoint import read_tensors
+from cmrbridge.core.pack import read_pack
 from cmrbridge.errors import InputError
 from cmrbridge.files import write_atomically
 from cmrbridge.segmentation.architectures.stacked import Stacked
-from cmrbridge.segmentation.intensity import standardise, unit
+from cmrbridge.segmentation.choose import Candidate, Choice, Pick, choose
+from cmrbridge.segmentation.graph import check, to_onnx
 from cmrbridge.segmentation.predict import load_segmenter
-from cmrbridge.segmentation.segmenter import Segmenter
 
-TOLERANCE = 1e-4  # probabilities
-TIE = 1e-5  # where the two highest are nearer, rounding says which class wins
-CHECKED = 32  # validation slices, about
-TRACED = 5  # slices; the count stays free
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+CHECKED = 32  # validation slices of each domain, about
 
 
-class WholeStack(nn.Module):
-    """What `Stacked` does in evaluation, counted upwards: ONNX divides whole numbers toward zero, Python downwards."""
+def export_best(
+    *,
+    pick: Pick,
+    candidates: Sequence[Mapping[str, Any]],
+    training: Mapping[str, Path],
+    onnx_file: Path,
+    weights: Path,
+    chosen: Path,
+) -> None:
+    """Write the best of the ``candidates`` (`choose.Candidate` as plain data) as ``onnx_file``: image uint8
+    (n, size, size), n free → probabilities float32 (n, 4, size, size). Equal weights give equal bytes.
 
-    def __init__(self, stacked: Stacked) -> None:
-        super().__init__()
-        self.network, self.step = stacked.network, stacked.step
-
-    def forward(self, images: Tensor) -> Tensor:
-        count = images.shape[0]
-        depth = (count + self.step - 1) // self.step * self.step
-        before = (depth - count) // 2
-        places = (torch.arange(depth, device=images.device) - before).clamp(0, count - 1)
-        logits: Tensor = self.network(images[places].movedim(0, 1)[None])[0]
-        return logits.movedim(0, 1)[before : before + count]
-
-
-class Averaged(nn.Module):
-    """(n, class, y, x) mean probabilities of several networks from (n, y, x) uint8 slices, of one case if stacks."""
-
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(WholeStack(one) if isinstance(one, Stacked) else one for one in networks)
-
-    def forward(self, image: Tensor) -> Tensor:
-        shown = standardise(unit(image))
-        return torch.stack([torch.softmax(network(shown).float(), dim=1) for network in self.networks]).mean(0)
-
-
-def export_networks(models: Sequence[Path], training: Sequence[Path], onnx_file: Path) -> None:
-    """Write the mean of the networks of `train_segmenter` as ``onnx_file``: image uint8 (n, size, size), n free →
-    probabilities float32 (n, 4, size, size). Equal weights give equal bytes.
-
-    training: the packs that they were trained on, on whose validation slices the graph must repeat torch.
-    InputError where it does not, or where there is no such slice.
+    training: domain → pack that trained some of them, on whose validation slices the graph must repeat torch.
+    weights: folder, made anew, of the chosen safetensors files. chosen: JSON that says what was taken, and why.
     """
-    networks, sizes = zip(*(load_segmenter(model, "cpu") for model in models))
-    if len(set(sizes)) > 1:
-        raise InputError(f"{', '.join(map(str, models))}: networks of {sizes} pixels a side can't be averaged")
-    graph = to_onnx(networks, sizes[0])
-    check(graph, networks, list(validation_stacks(training)), onnx_file)
+    choice = choose([candidate_from(one) for one in candidates], pick)
+    models = [member.model for member in choice.members]
+    networks = [load_segmenter(model, "cpu")[0] for model in models]
+    geometry = _geometry(models)
+    graph = to_onnx(networks, geometry["size"])
+    check(graph, networks, validation_stacks([training[name] for name in choice.members[0].training]), onnx_file)
     write_atomically(onnx_file, graph)
+    shutil.rmtree(weights, ignore_errors=True)
+    weights.mkdir(parents=True)
+    for member in choice.members:
+        shutil.copyfile(member.model, weights / f"seed-{member.seed}.safetensors")
+    slices = "stack" if isinstance(networks[0], Stacked) else "single"
+    about = {"name": pick, **_identity(choice), **geometry, "slices": slices, "fingerprint": _digest(models)}
+    write_atomically(chosen, json.dumps(about, indent=2) + "\n")
 
 
-def to_onnx(networks: Sequence[nn.Module], size: int) -> bytes:
-    """The graph of the networks' mean for slices of ``size`` pixels a side; nothing in it tells where it was made."""
-    example = torch.arange(TRACED * size * size).reshape(TRACED, size, size).remainder(251).to(torch.uint8)
-    with torch.no_grad():
-        program = torch.onnx.export(
-            Averaged(networks).eval(),
-            (example,),
-            dynamo=True,
-            dynamic_shapes={"image": {0: torch.export.Dim.DYNAMIC}},
-            input_names=["image"],
-            output_names=["probabilities"],
-            verbose=False,
+def candidate_from(plain: Mapping[str, Any]) -> Candidate:
+    """A `Candidate` from plain data, as a job is given it."""
+    values = {field.name: plain[field.name] for field in fields(Candidate)}
+    return Candidate(
+        **values
+        | {name: tuple(plain[name]) for name in ("training", "beside")}
+        | {name: Path(plain[name]) for name in ("model", "metrics")}
+    )
+
+
+def _identity(choice: Choice) -> dict[str, Any]:
+    first = choice.members[0]
+    kept = ("scenario", "source", "arm", "architecture", "training", "beside", "access")
+    seeds = [member.seed for member in choice.members]
+    return {name: getattr(first, name) for name in kept} | {
+        "seeds": seeds,
+        "validation_dice": round(choice.validation_dice, 4),
+    }
+
+
+def _geometry(models: Sequence[Path]) -> dict[str, Any]:
+    """size and spacing_mm of the slices that all the networks take."""
+    found = [read_tensors(model)[1]["fingerprint"] for model in models]
+    if any(one != found[0] for one in found):
+        raise InputError(f"{', '.join(map(str, models))}: planned from different cases; train the seeds alike")
+    return {name: found[0][name] for name in ("size", "spacing_mm")}
+
+
+def _digest(models: Sequence[Path]) -> str:
+    """SHA-256 over the digests of the files."""
+    return hashlib.sha256(
+        "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in models).encode()
+    ).hexdigest()
+
+
+def validation_stacks(training: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    """Whole stacks (n, y, x) of the first validation cases of each pack, `CHECKED` slices or a few more."""
+    found = [stack for path in training for stack in _first_stacks(path)]
+    if not found:
+        raise InputError(
+            f"{', '.join(map(str, training))}: no validation subject to check the export on; raise split.val"
         )
-    assert program is not None
-    return bare(program.model_proto).SerializeToString(deterministic=True)
+    return found
 
 
-def bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without doc strings and metadata: torch writes paths of this machine and stack traces there."""
-    model.producer_name, model.producer_version = "cmrbridge", ""
-    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        part.doc_string = ""
-        del part.metadata_props[:]
-    for value in (*model.graph.input, *model.graph.output):
-        value.doc_string = ""
-        del value.metadata_props[:]
-    return model
-
-
-def validation_stacks(training: Sequence[Path]) -> Iterator[Bytes]:
-    """Whole stacks (n, y, x) of validation cases of the packs, `CHECKED` slices or a few more in all."""
-    count = 0
-    for path in training:
-        pack = read_pack(path).split("val")
-        for stack in _stacks(pack):
-            if count < CHECKED:
-                yield stack
-            count += len(stack)
-    if not count:
-        raise InputError(f"{', '.join(map(str, training))}: no validation subject to check the export on; raise split.val")
-
-
-def _stacks(pack: Pack) -> Iterator[Bytes]:
+def _first_stacks(training: Path) -> Iterator[NDArray[np.uint8]]:
+    pack, count = read_pack(training).split("val"), 0
     for index in range(len(pack.cases)):
-        yield pack.images[pack.case == index]
-
-
-def check(graph: bytes, networks: Sequence[nn.Module], stacks: Sequence[Bytes], name: Path) -> float:
-    """The largest difference of a probability between ``graph`` and `Segmenter`, over a single slice and whole stacks;
-    InputError beyond `TOLERANCE`, or where labels differ and no tie explains it."""
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for images in (stacks[0][:1], *stacks):
-        shown = torch.from_numpy(images)
-        expected: Floats = torch.stack([Segmenter(one, len(images))(shown) for one in networks]).mean(0).numpy()
-        (found,) = session.run(["probabilities"], {"image": images})
-        worst = max(worst, float(np.abs(found - expected).max()))
-        second, first = np.sort(expected, axis=1)[:, -2:].swapaxes(0, 1)
-        moved = (found.argmax(1) != expected.argmax(1)) & (first - second > TIE)
-        if worst > TOLERANCE or moved.any():
-            raise InputError(
-                f"{name}: the exported graph differs from torch by {worst:.1e} in probability and {moved.sum()} labels "
-                f"on {len(images)} slices; not written. Export with the versions of envs/requirements.txt"
-            )
-    return worst
+        if count < CHECKED:
+            yield pack.images[pack.case == index]
+        count += int((pack.case == index).sum())
