@@ -107,7 +107,7 @@ def card(
                 "## Metrics",
                 several,
                 metrics_table(scored, about["source"], people) + "\n" + between_seeds(scored),
-                f"Chosen by its Dice on validation subjects of {about['source']} alone: {about['validation_dice']:.3f}.",
+                f"Chosen by Dice on validation subjects of {about['source']} alone: {about['validation_dice']:.3f}.",
                 "## Limits",
                 limits(taken["training"], scored, people) + "\n" + _unlike(about["unlike"]),
                 "## How to run",
