@@ -57,6 +57,8 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("arms: {synthetic: {synthetic: {step: 7}}}", ["7", "synthesis.train.keep"]),
         ("synthesis: {train: {channels: [64, 128, 192, 256, 320]}}\nimage: {size: 48}", ["48", "synthesis.train"]),
         ("translation: {train: {channels: [16, 16, 16, 16, 16, 16, 16]}}", ["64", "translation.train"]),
+        ("app: {arms: [da]}", ["app.arms", "da", "redraws"]),
+        ("app: {arms: [clasic]}", ["app.arms", "clasic"]),
         ("adversarial: {dann: {alone: 0.6}}", ["adversarial.dann", "alone", "start"]),
         ("shift: {probe: [nobody]}", ["nobody", "shift.probe", "run.arms"]),
         ("shift: {domains: [vgg]}", ["vgg"]),
