@@ -11,6 +11,7 @@ const OPTIONS = {
   crosshairWidth: 0,
   isOrientationTextVisible: false, // it would name axes of the display, not of the patient
   isRadiologicalConvention: false,
+  isSliceMM: true, // positions in mm from the middle of the stack
   interactive: false, // keys, wheel and pointer are ours, so that linked panes stay together
   dragAndDropEnabled: false,
   sliceType: SLICE_TYPE.AXIAL,
@@ -19,8 +20,7 @@ const OPTIONS = {
 /** One picture. Voxels: Float32Array of a frame; labels: Uint8Array or null for none; both x fastest. */
 export class Viewer {
   #niivue = new Niivue(OPTIONS);
-  #slices = 1;
-  #zoom = { factor: 1, centre: [0, 0] };
+  #grid = null;
 
   async attach(canvas) {
     await this.#niivue.attachToCanvas(canvas);
@@ -29,10 +29,9 @@ export class Viewer {
   /** Begin with a case: what it shows first, how its grid lies on the screen. */
   async open({ shape, spacing, voxels, labels, orientation, colours }) {
     this.close();
-    this.#slices = shape[2];
-    const grid = { shape, spacing, rows: displayRows(orientation, shape, spacing) };
-    const image = await NVImage.new(writeNifti({ ...grid, voxels }), "image.nii");
-    const mask = await NVImage.new(writeNifti({ ...grid, voxels: labels ?? empty(shape) }), "mask.nii");
+    this.#grid = { shape, spacing, rows: displayRows(orientation, shape, spacing) };
+    const image = await NVImage.new(writeNifti({ ...this.#grid, voxels }), "image.nii");
+    const mask = await NVImage.new(writeNifti({ ...this.#grid, voxels: labels ?? empty(shape) }), "mask.nii");
     mask.setColormapLabel(colormap(colours));
     this.#niivue.addVolume(image);
     this.#niivue.addVolume(mask);
@@ -51,7 +50,7 @@ export class Viewer {
   }
 
   setSlice(index) {
-    this.#niivue.scene.crosshairPos = [0.5, 0.5, (index + 0.5) / this.#slices];
+    this.#niivue.scene.crosshairPos = [0.5, 0.5, (index + 0.5) / this.#grid.shape[2]];
     this.#niivue.drawScene();
   }
 
@@ -61,6 +60,12 @@ export class Viewer {
     image.cal_min = low;
     image.cal_max = high;
     this.#niivue.updateGLVolume();
+  }
+
+  /** factor: against the whole slice; centre: the voxel [x, y] that comes to the middle. */
+  setZoom(factor, [x, y]) {
+    const [across, up] = this.#grid.rows.map(([a, b, , origin]) => a * x + b * y + origin);
+    this.#niivue.setPan2Dxyzmm([-across * factor, -up * factor, 0, factor]);
   }
 
   setOpacity(share) {

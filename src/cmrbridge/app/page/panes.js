@@ -1,0 +1,116 @@
+// Pictures side by side, all of the same slice and frame. What is in each is a list: {title, model or null for no mask}.
+
+import { make } from "./dom.js";
+import { STRUCTURES, coloursOf } from "./structures.js";
+
+/** The pictures in `container`. view: what all of them show (app.js makes it and changes it). */
+export class Panes {
+  #panes = [];
+  #waiting = new Set();
+  #ready = Promise.resolve();
+
+  constructor(container) {
+    this.container = container;
+  }
+
+  /** Show a study as `list` says. Pictures that are there already are used again. */
+  arrange(study, view, list) {
+    this.#ready = this.#ready.then(() => this.#arrange(study, view, list));
+    return this.#ready;
+  }
+
+  async #arrange(study, view, list) {
+    this.study = study;
+    this.view = view;
+    while (this.#panes.length > list.length) this.#panes.pop().remove();
+    while (this.#panes.length < list.length) this.#panes.push(await Pane.into(this.container));
+    this.container.dataset.count = list.length;
+    for (const [index, pane] of this.#panes.entries()) await pane.open(study, view, list[index]);
+  }
+
+  /** Redraw `what` ("frame", "slice", "window", "colours", "opacity", "zoom") at the next repaint, once. */
+  redraw(...what) {
+    if (!this.#waiting.size) requestAnimationFrame(() => this.#flush());
+    what.forEach((one) => this.#waiting.add(one));
+  }
+
+  async #flush() {
+    await this.#ready;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const pane of this.#panes) waiting.forEach((what) => pane[what](this.study, this.view));
+  }
+}
+
+class Pane {
+  static async into(container) {
+    const pane = new Pane();
+    const { Viewer } = await import("./viewer.js"); // the largest file: only now, when there is something to show
+    pane.caption = make("figcaption");
+    pane.canvas = make("canvas", { role: "img" });
+    pane.figure = make("figure", {}, pane.caption, make("div", { class: "picture" }, pane.canvas));
+    container.append(pane.figure);
+    pane.viewer = new Viewer();
+    await pane.viewer.attach(pane.canvas);
+    return pane;
+  }
+
+  remove() {
+    this.viewer.close();
+    this.figure.remove();
+  }
+
+  async open(study, view, { title, model }) {
+    this.model = model;
+    this.caption.textContent = title;
+    const { shape, spacing } = study.grid;
+    const { orientation } = view;
+    await this.viewer.open({ shape, spacing, orientation, ...this.#content(study, view), colours: coloursOf(view.shown) });
+    for (const what of ["window", "opacity", "zoom", "slice"]) this[what](study, view);
+    this.#describe(view);
+  }
+
+  #content(study, view) {
+    return {
+      voxels: study.frames[view.frame] ?? study.frames[study.about.ed],
+      labels: study.found.get(this.model)?.masks[view.frame] ?? null,
+    };
+  }
+
+  frame(study, view) {
+    const { voxels, labels } = this.#content(study, view);
+    this.viewer.show(voxels, labels);
+    this.#describe(view);
+  }
+
+  slice(study, view) {
+    this.viewer.setSlice(view.slice);
+    this.#describe(view);
+  }
+
+  window(study, view) {
+    this.viewer.setWindow(...view.window);
+  }
+
+  colours(study, view) {
+    this.viewer.setColours(coloursOf(view.shown));
+  }
+
+  opacity(study, view) {
+    this.viewer.setOpacity(view.opacity);
+  }
+
+  zoom(study, view) {
+    this.viewer.setZoom(view.zoom, view.centre);
+  }
+
+  /** What the picture shows, for those who do not see it: voxels as the viewer holds them. */
+  #describe(view) {
+    const counts = this.viewer.count();
+    const found = STRUCTURES.map(({ key, value }) => `${key} ${counts[value] ?? 0}`).join(", ");
+    this.canvas.setAttribute(
+      "aria-label",
+      `${this.caption.textContent}: slice ${view.slice + 1}, frame ${view.frame + 1}. Voxels outlined in this frame: ${found}.`,
+    );
+  }
+}
