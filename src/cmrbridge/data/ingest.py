@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmrbridge.core.anatomy import CLASSES, STRUCTURES
-from cmrbridge.core.geometry import Grid, crop, crop_labels, upright
+from cmrbridge.core.geometry import Grid, crop_labels, upright
 from cmrbridge.core.pack import Case, Pack, write_pack
+from cmrbridge.data.canonical import canonical_slices
 from cmrbridge.data.checks import check_label_order, cut_off
 from cmrbridge.data.frames import Frame, IngestSettings
 from cmrbridge.data.picture import draw
@@ -31,7 +32,6 @@ COLUMNS = (
     *("licence", "spacing_x", "spacing_y", "spacing_z", "slices", "image", "label", "sha256", "centre_x", "centre_y"),
     *("cut_off", "image_frame", "label_frame", "codes", "slice_axis", "warnings"),
 )
-PERCENTILES = (0.5, 99.5)  # of the whole volume: they become 0 and 255
 
 Row = dict[str, str | float | int]
 
@@ -102,8 +102,6 @@ def _labels(frame: Frame, volume: Volume, codes: dict[str, int]) -> NDArray[np.u
 
 
 def _case_pack(frame: Frame, volume: Volume, labels: NDArray[np.uint8], known: tuple[str, ...], grid: Grid) -> Pack:
-    low, high = np.percentile(volume.voxels, PERCENTILES)
-    scaled = crop(upright(volume.voxels - np.float32(low), grid), grid) * (255 / max(high - low, 1e-6))
     case = Case(
         dataset=frame.dataset,
         domain="",
@@ -118,7 +116,7 @@ def _case_pack(frame: Frame, volume: Volume, labels: NDArray[np.uint8], known: t
     )
     slices = grid.shape[2]
     return Pack(
-        images=np.rint(np.clip(scaled, 0, 255)).astype(np.uint8),
+        images=canonical_slices(volume.voxels, grid),
         labels=crop_labels(upright(labels, grid), grid, CLASSES),
         case=np.zeros(slices, np.int32),
         position=np.arange(slices, dtype=np.int32),

@@ -12,29 +12,26 @@ from cmrbridge.errors import InputError
 
 def place(person: list[Frame], volumes: list[Volume], settings: IngestSettings) -> list[Grid]:
     """Each frame's grid: around the heart where ED and ES share a plane, else around the image's middle."""
-    grids = []
-    for volume in volumes:
-        transpose, flip_rows, flip_columns = orientation(volume.affine)
-        x, y, slices = volume.voxels.shape
-        centre = image_centre((y, x) if transpose else (x, y))
-        grids.append(
-            Grid(
-                (x, y, slices),
-                volume.spacing,
-                transpose,
-                flip_rows,
-                flip_columns,
-                centre,
-                settings.size,
-                settings.spacing_mm,
-            )
-        )
+    grids = [middle_grid(volume, settings.size, settings.spacing_mm) for volume in volumes]
     pairs = _pairs(person, grids)
     if not pairs:
         return grids
-    stacks = [upright(volume.voxels, grid) for volume, grid in zip(volumes, grids)]
-    centre = heart_centre(stacks[0], stacks[1], pairs, grids[0].plane_spacing)
+    centre = centre_between(volumes, grids, pairs)
     return [dataclasses.replace(grid, centre=centre) for grid in grids]
+
+
+def middle_grid(volume: Volume, size: int, spacing_mm: float) -> Grid:
+    """The grid of a crop of ``size`` pixels a side around the image's middle."""
+    transpose, flip_rows, flip_columns = orientation(volume.affine)
+    x, y, slices = volume.voxels.shape
+    centre = image_centre((y, x) if transpose else (x, y))
+    return Grid((x, y, slices), volume.spacing, transpose, flip_rows, flip_columns, centre, size, spacing_mm)
+
+
+def centre_between(volumes: list[Volume], grids: list[Grid], pairs: list[tuple[int, int]]) -> tuple[float, float]:
+    """(row, column) of the heart from ED and ES in one plane; pairs: (slice of ED, slice of ES) at the same level."""
+    stacks = [upright(volume.voxels, grid) for volume, grid in zip(volumes, grids)]
+    return heart_centre(stacks[0], stacks[1], pairs, grids[0].plane_spacing)
 
 
 def _pairs(person: list[Frame], grids: list[Grid]) -> list[tuple[int, int]]:

@@ -40,7 +40,17 @@ class Volume:
 
 def read_image(path: Path, frame: int | None = None) -> Volume:
     """A 3-D image, or one time frame (0-based) of a 4-D one. Spacing is the header's pixdim in mm."""
+    return _volume(_load(path), frame, path)
+
+
+def read_series(path: Path) -> tuple[list[Volume], Any]:
+    """Every frame of a 3-D or 4-D file in order, and its nibabel header."""
     image = _load(path)
+    frames: list[int | None] = [*range(image.shape[3])] if len(image.shape) == 4 else [None]
+    return [_volume(image, frame, path) for frame in frames], image.header
+
+
+def _volume(image: Any, frame: int | None, path: Path) -> Volume:
     voxels = _frame(image, frame, path)
     if not np.isfinite(voxels).all():
         raise InputError(f"{path}: {int((~np.isfinite(voxels)).sum())} voxels are NaN or infinite; {ANEW}")

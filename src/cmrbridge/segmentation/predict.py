@@ -1,10 +1,8 @@
 """Segment the test cases of several domains and write each result in its own image file's grid."""
 
-import gzip
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +11,8 @@ from torch import nn
 
 from cmrbridge.core.anatomy import CLASSES
 from cmrbridge.core.checkpoint import read_tensors
-from cmrbridge.core.geometry import restore, slice_axis, slices_back
-from cmrbridge.core.header import allowed
+from cmrbridge.core.geometry import restore
+from cmrbridge.core.header import write_like
 from cmrbridge.core.loop import Report
 from cmrbridge.core.pack import Case, Pack, read_pack
 from cmrbridge.errors import InputError
@@ -22,9 +20,6 @@ from cmrbridge.segmentation import architectures
 from cmrbridge.segmentation.architectures.fingerprint import Fingerprint
 from cmrbridge.segmentation.segmenter import Predictor, Segmenter
 from cmrbridge.segmentation.test_time import predictor
-
-if TYPE_CHECKING:
-    import nibabel
 
 
 def predict_domains(
@@ -172,31 +167,3 @@ def _source(images: dict[tuple[str, str], Path], case: Case, subjects: Path) -> 
     if not path.exists():
         raise InputError(f"{path}: the image of subject {case.subject}, phase {case.phase} is gone; put it back")
     return path
-
-
-def write_like(labels: NDArray[np.uint8], source: Path, path: Path) -> None:
-    """Write labels (x, y, slice) with the geometry of an image file: same axes, affine, codes, units; atomically."""
-    import nibabel
-
-    own = nibabel.Nifti1Header.from_header(nibabel.load(source).header)
-    edges = tuple(float(edge) for edge in own.get_zooms())  # as data.volume compares them: float32 rounds otherwise
-    laid = slices_back(labels, slice_axis(own.get_data_shape(), edges))
-    payload = nibabel.Nifti1Image(laid, None, label_header(own, laid.shape, source)).to_bytes()
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(gzip.compress(payload, mtime=0))
-    os.replace(temporary, path)
-
-
-def label_header(header: "nibabel.Nifti1Header", shape: tuple[int, ...], source: Path) -> "nibabel.Nifti1Header":
-    """The header of a 3-D label map on the grid of an image (3-D, or 4-D with time last) that has ``header``."""
-    if header.get_data_shape()[:3] != shape:
-        raise InputError(
-            f"{source}: shape {header.get_data_shape()} is not the {shape} that was prepared; ingest it again"
-        )
-    zooms: Any = header.get_zooms()[:3]
-    header = allowed(header)
-    header.set_data_shape(shape)
-    header.set_zooms(zooms)
-    header.set_data_dtype(np.uint8)
-    header.set_slope_inter(1, 0)
-    return header

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from cmrbridge.core.header import write_like
 from cmrbridge.core.labels import read_labels
 from cmrbridge.core.pack import Pack, write_pack
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation.label import label_candidates, label_generated
-from cmrbridge.segmentation.predict import predict_domains, segment_subject, write_like
+from cmrbridge.segmentation.predict import predict_domains, segment_subject
 from cmrbridge.segmentation.segmenter import Segmenter
 from planted import FIELDS, plant_header
 from reporters import silent

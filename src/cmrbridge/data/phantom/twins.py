@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from cmrbridge.core.anatomy import CLASSES, PHASES, STRUCTURES
 from cmrbridge.core.geometry import Grid, crop, crop_labels, upright
 from cmrbridge.core.pack import Case, Pack, write_pack
+from cmrbridge.data.canonical import PERCENTILES
 from cmrbridge.data.frames import Frame, IngestSettings
-from cmrbridge.data.ingest import PERCENTILES
 from cmrbridge.data.phantom.cohort import PATHOLOGIES, draw_anatomy
 from cmrbridge.data.phantom.generate import Report
 from cmrbridge.data.phantom.scan import Scan, scan

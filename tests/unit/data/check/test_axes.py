@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from cmrbridge.core.geometry import Grid, crop_labels, orientation, restore, upright
+from cmrbridge.core.header import write_like
 from cmrbridge.data.check.files import read_nifti
 from cmrbridge.data.volume import read_image, read_labels
 from cmrbridge.evaluation.clinical import thirds
 from cmrbridge.evaluation.volumes import read_masks
-from cmrbridge.segmentation.predict import write_like
 
 SPACING = (1.5, 1.5, 8.0)
 AFFINE = np.array([[-1.5, 0, 0, 60], [0, -1.2, 4.8, 50], [0, -0.9, -6.4, 10], [0, 0, 0, 1.0]])
