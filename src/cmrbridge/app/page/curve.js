@@ -33,7 +33,7 @@ function niceTop(value) {
 function rulers(y, top) {
   return [0, top / 2, top].flatMap((ml) => [
     draw("line", { class: "ruler", x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(ml), y2: y(ml) }),
-    draw("text", { x: SIZE.left - 6, y: y(ml) + 4, "text-anchor": "end" }, ml === top ? `${ml} mL` : String(ml)),
+    draw("text", { x: SIZE.left - 6, y: y(ml) + 4, "text-anchor": "end" }, String(ml)),
   ]);
 }
 

@@ -1,7 +1,7 @@
 // How the pictures look: structures, opacity, grey levels, zoom, turn. Changes view and tells `redraw` what changed.
 
 import { byId, make } from "./dom.js";
-import { mirrored, turned, uprightOrientation, withRightVentricleLeft } from "./orientation.js";
+import { mirrored, tellsPatient, turned, uprightOrientation, withRightVentricleLeft } from "./orientation.js";
 import { findHeart } from "./heart.js";
 import { STRUCTURES } from "./structures.js";
 
@@ -25,13 +25,14 @@ function usualWindow(voxels) {
   return [at(DARK), Math.max(at(BRIGHT), at(DARK) + 1e-6)];
 }
 
-/** The display once a mask tells where the heart is: the right ventricle on the left, the heart in the middle. */
+/** What changes once a mask tells where the heart is: it comes to the middle, its right ventricle to the left. */
 export function fitted(view, grid, labels) {
   const heart = findHeart(labels, grid.shape, grid.spacing);
   if (!heart) return {};
+  const known = !heart.centres || tellsPatient(grid.axes);
   const field = Math.min(grid.shape[0] * grid.spacing[0], grid.shape[1] * grid.spacing[1]);
   return {
-    orientation: withRightVentricleLeft(view.orientation, heart.centres),
+    orientation: known ? view.orientation : withRightVentricleLeft(view.orientation, heart.centres),
     centre: heart.centre,
     zoom: Math.min(4, Math.max(1, (HEART * field) / heart.mm)),
   };

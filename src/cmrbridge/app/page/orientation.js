@@ -24,11 +24,16 @@ export const turned = ([[a, b], [c, d]]) => [[-c, -d], [a, b]];
 export const mirrored = ([[a, b], [c, d]]) => [[-a, -b], [c, d]];
 
 /**
+ * Whether the axes tell how the patient lay. A short axis never runs along the scanner's axes: where the file says so,
+ * its true axes were lost on the way.
+ */
+export const tellsPatient = (axes) => axes.map(unit).some((axis) => Math.max(...axis.map(Math.abs)) < 0.999);
+
+/**
  * Turned by quarters until the right ventricle is left of the left one. A mask cannot tell a mirror image, so none is
- * made. centres: {LV: [x, y], RV: [x, y]} in mm along the file's axes, or null where a ventricle is missing.
+ * made. centres: {LV: [x, y], RV: [x, y]} in mm along the file's axes.
  */
 export function withRightVentricleLeft(orientation, centres) {
-  if (!centres) return orientation;
   const step = [centres.RV[0] - centres.LV[0], centres.RV[1] - centres.LV[1]];
   let best = orientation;
   for (let one = turned(orientation); one.flat().join() !== orientation.flat().join(); one = turned(one)) {
