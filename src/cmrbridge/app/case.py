@@ -1,6 +1,8 @@
 """One study as the app keeps it: frames as raw voxels in a folder, slices last, and what is known of them."""
 
+import gzip
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from cmrbridge.core.geometry import slices_back
 from cmrbridge.core.header import allowed, label_header
 from cmrbridge.data.volume import Volume
 from cmrbridge.errors import InputError
@@ -64,6 +67,12 @@ def frame(folder: Path, case: Case, number: int) -> Volume:
     raw = np.fromfile(folder / "frames" / f"{number:03d}.raw", case.dtype)
     voxels = raw.reshape(case.shape, order="F").astype(np.float32)
     return Volume(voxels, np.array(case.affine), case.spacing, case.slice_axis)
+
+
+def labels_file(folder: Path, case: Case, labels: Iterable[NDArray[np.uint8]]) -> bytes:
+    """Gzipped NIfTI of the labels (x, y, slice) of every frame, in the axes and under the header of the file."""
+    raw = b"".join(slices_back(one, case.slice_axis).tobytes(order="F") for one in labels)
+    return gzip.compress((folder / "labels.hdr").read_bytes() + raw, mtime=0)
 
 
 def write_raw(path: Path, voxels: NDArray[np.generic]) -> None:

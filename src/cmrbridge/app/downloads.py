@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
+from cmrbridge.app.case import labels_file, load
 from cmrbridge.app.measures import summary
 from cmrbridge.app.package import Package
 from cmrbridge.app.shelf import Open
-from cmrbridge.core.geometry import slices_back
 
 NIFTI = "application/gzip"
 QUICK = 1  # level of compression: it only travels within this machine
@@ -55,11 +55,8 @@ def made_file(name: str, case: Open, package: Package, ed: int, es: int) -> File
 
 def mask_file(case: Open, package: Package, ed: int, es: int) -> File:
     """Labels of all frames in the file's own axes, under its header."""
-    axis = case.about["slice_axis"]
-    laid = [slices_back(labels_of(case, package, number), axis) for number in range(case.about["frames"])]
-    raw = b"".join(labels.tobytes(order="F") for labels in laid)
-    content = (case.folder / "labels.hdr").read_bytes() + raw
-    return gzip.compress(content, mtime=0), NIFTI, f"mask-{package.name}.nii.gz"
+    labels = (labels_of(case, package, number) for number in range(case.about["frames"]))
+    return labels_file(case.folder, load(case.folder), labels), NIFTI, f"mask-{package.name}.nii.gz"
 
 
 def labels_of(case: Open, package: Package, number: int) -> NDArray[np.uint8]:

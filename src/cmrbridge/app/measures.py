@@ -31,6 +31,22 @@ def summary(ed: dict[str, float], es: dict[str, float]) -> dict[str, Any]:
     return {**chambers, "lv_mass_g": DENSITY * ed["MYO"]}
 
 
+def in_order(frames: int, ed: int, es: int) -> list[int]:
+    """ED, ES, then the others as they come."""
+    return [*dict.fromkeys([ed, es, *range(frames)])]
+
+
+def by_volume(ml: dict[int, dict[str, float]], guessed: tuple[int, int]) -> tuple[int, int]:
+    """(ED, ES): the frames of most and of least blood in the LV, the first of equals; as guessed where none has any.
+
+    ml: `volumes_ml` by frame.
+    """
+    blood = {number: ml[number]["LV"] for number in sorted(ml)}
+    if not any(blood.values()):
+        return guessed
+    return max(blood, key=blood.__getitem__), min(blood, key=blood.__getitem__)
+
+
 def oddities(labels: Labels) -> list[str]:
     """What is no possible heart in one frame (x, y, slice), a line each; slices count from 1, the file's first."""
     if not (labels == STRUCTURES["LV"]).any():

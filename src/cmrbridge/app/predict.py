@@ -1,10 +1,11 @@
 """A frame through an exported network and back onto its file's grid, as the workflow does it (segmentation.predict)."""
 
 import dataclasses
+import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from cmrbridge.app.package import Package
@@ -22,11 +23,14 @@ class Network:
     """A package's network, loaded."""
 
     package: Package
-    session: onnxruntime.InferenceSession
+    session: Any
 
 
 def load_network(package: Package, threads: int) -> Network:
     """The network of a verified package; InputError where the runtime cannot read it."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it the runtime reports to its maker
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

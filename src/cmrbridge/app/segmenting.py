@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from cmrbridge.app.engine import Engine, Failed, Refused
+from cmrbridge.app.measures import by_volume, in_order
 from cmrbridge.app.package import Package
 from cmrbridge.app.settings import Allowed
 from cmrbridge.app.shelf import Open, Result, Shelf
@@ -24,7 +25,8 @@ async def segmented(
         with shelf.using(case):
             async for words in _frames(engine, allowed, case, package):
                 yield _line(words)
-            ed, es = by_volume(case.results[package.name], (case.about["ed"], case.about["es"]))
+            ml = {number: result.ml for number, result in case.results[package.name].items()}
+            ed, es = by_volume(ml, (case.about["ed"], case.about["es"]))
             yield _line({"done": True, "ed": ed, "es": es, "seconds": round(time.monotonic() - started, 3)})
     except (Refused, Failed) as error:
         yield _line({"error": str(error)})
@@ -42,19 +44,6 @@ async def _frames(engine: Engine, allowed: Allowed, case: Open, package: Package
         mask64 = base64.b64encode(found.mask).decode()
         yield {"frame": number, "mask": mask64, "ml": found.ml, "odd": found.odd}
         yield {"progress": done, "of": len(order)}
-
-
-def in_order(frames: int, ed: int, es: int) -> list[int]:
-    """ED, ES, then the others as they come."""
-    return [*dict.fromkeys([ed, es, *range(frames)])]
-
-
-def by_volume(results: dict[int, Result], guessed: tuple[int, int]) -> tuple[int, int]:
-    """(ED, ES): the frames of most and of least blood in the LV; as guessed where no LV was found."""
-    volumes = {number: result.ml["LV"] for number, result in sorted(results.items())}
-    if not any(volumes.values()):
-        return guessed
-    return max(volumes, key=volumes.__getitem__), min(volumes, key=volumes.__getitem__)
 
 
 def _line(words: dict[str, Any]) -> bytes:

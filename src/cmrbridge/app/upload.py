@@ -3,6 +3,7 @@
 import csv
 import gzip
 import os
+import re
 import shutil
 import struct
 import zlib
@@ -23,6 +24,7 @@ GZIP = b"\x1f\x8b"
 PEEK = 512  # bytes that tell a tar, a NIfTI file or a DICOM file apart
 LIMITS = Limits(members=20_000, size=4 << 30)
 WHAT = "drop a NIfTI file (.nii, .nii.gz), a folder of DICOM files, or a zip or tar of either"
+BY_OPTION = re.compile(r"(; if it was acquired so|; | or)?,? ?choose (another )?(with )?`series`.*")
 FIRST, SECOND = "ED", "ES"
 
 
@@ -46,6 +48,16 @@ def open_upload(path: Path, folder: Path) -> Case:
     scratch.mkdir()
     try:
         return keep(_study(path, scratch), folder)
+    finally:
+        shutil.rmtree(scratch)
+
+
+def open_folder(path: Path, folder: Path) -> Case:
+    """Read a folder of DICOM files, which stays as it is, and store it as a case in ``folder``."""
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    try:
+        return keep(_of_dicom(path, scratch), folder)
     finally:
         shutil.rmtree(scratch)
 
@@ -141,7 +153,7 @@ def _alone(path: Path, scratch: Path) -> Path:
 def _of_folder(folder: Path) -> Study:
     images, _ = dicom_files(folder)
     if images:
-        return _of_dicom(folder)
+        return _of_dicom(folder, folder.parent)
     niftis = [path for path in sorted(folder.iterdir()) if _is_nifti(_start_or_nothing(path))]
     if not niftis:
         raise InputError(f"no DICOM and no NIfTI image in it; {WHAT}")
@@ -180,16 +192,13 @@ def _named(path: Path, stem: Path) -> Path:
     return named
 
 
-def _of_dicom(folder: Path) -> Study:
+def _of_dicom(folder: Path, scratch: Path) -> Study:
     """The short-axis cine of the one patient whose files lie in ``folder``."""
-    out = folder.parent / "cine"
-    convert_dicom(
-        folder=folder,
-        output=out,
-        settings=DicomSettings(),
-        salt=folder.parent / "salt",
-        report=lambda *_: None,
-    )
+    out, salt = scratch / "cine", scratch / "salt"
+    try:
+        convert_dicom(folder=folder, output=out, settings=DicomSettings(), salt=salt, report=lambda *_: None)
+    except InputError as error:  # the workflow's remedy is an option that nobody has here
+        raise InputError(BY_OPTION.sub("; drop the files of one short-axis series alone", str(error))) from None
     cines, people = (_rows(out / name) for name in ("cines.csv", "manifest.csv"))
     if len(cines) > 1:
         raise InputError(f"images of {len(cines)} patients; drop one patient's folder at a time")

@@ -139,7 +139,8 @@ def running(packages: list[Path], temporary: Path, **allowed: float) -> Iterator
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-    assert list(temporary.iterdir()) == [], "something was left on the disk"
+    left = [path.as_posix() for path in temporary.rglob("*")]
+    assert left == [], f"left on the disk: {left}"
 
 
 @pytest.fixture(scope="session")
