@@ -144,6 +144,11 @@ def running(packages: list[Path], temporary: Path, **allowed: float) -> Iterator
 
 
 @pytest.fixture(scope="session")
+def paint() -> Callable[[np.ndarray], np.ndarray]:
+    return painted
+
+
+@pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_package(tmp_path_factory.mktemp("packages") / "fast")
 

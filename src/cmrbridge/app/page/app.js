@@ -44,6 +44,7 @@ class App {
     byId("model").addEventListener("change", () => this.#chooseModel());
     byId("beside").addEventListener("change", () => this.#compare());
     byId("show-card").addEventListener("click", () => showCard(this.#model()));
+    byId("retry").addEventListener("click", () => this.#retry());
     addEventListener("pagehide", () => this.study?.close());
   }
 
@@ -105,7 +106,7 @@ class App {
       `${x} × ${y} pixels of ${mm[0]} × ${mm[1]} mm`,
       `${about.slices} slices every ${mm[2]} mm`,
       `${about.frames} frames`,
-      [vendor, scanner, field && `${field} T`].filter(Boolean).join(" "),
+      [vendor, scanner, field && `${field} T`].filter(Boolean).join(", "),
       ...about.notes,
     ];
     byId("study-name").textContent = name;
@@ -172,6 +173,11 @@ class App {
 
   #compare() {
     if (this.panes.study === this.study) this.#arrange();
+    this.#segmented();
+  }
+
+  #retry() {
+    for (const { model, found } of this.#inSight()) if (found.failed) this.study.again(model);
     this.#segmented();
   }
 
@@ -252,7 +258,9 @@ class App {
       return found.finished ? [`${model}: ${frames} frames in ${found.finished.seconds.toFixed(1)} s`] : [];
     });
     if (byId("finished").textContent !== said.join(" · ")) byId("finished").textContent = said.join(" · ");
-    byId("finished").classList.toggle("failed", inSight.some(({ found }) => found.failed));
+    const failed = inSight.some(({ found }) => found.failed);
+    byId("finished").classList.toggle("failed", failed);
+    show(byId("retry"), failed);
   }
 
   #download(file) {

@@ -54,6 +54,12 @@ export class Study extends EventTarget {
     return this.found.get(model);
   }
 
+  /** Once more, after a failure; what was segmented before is told again and not done again. */
+  again(model) {
+    this.found.delete(model);
+    return this.segment(model);
+  }
+
   async #segment(model, found) {
     try {
       const response = await this.#call(`segment?${new URLSearchParams({ model })}`, "POST");

@@ -1,0 +1,338 @@
+"""The page in a real Chromium, against a real server. The network is the small one of conftest, which knows grey values.
+
+No request may leave loopback, and nothing may reach the browser's console, in any of these tests.
+"""
+
+import contextlib
+import csv
+import gzip
+import os
+import shutil
+import signal
+import zipfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # WebGL 2 without a GPU
+SPACING = (2.0, 2.0, 8.0)
+SHAPE = (60, 56, 5)
+RADII = (12, 10, 8, 10)  # of the cavity, pixels, by frame: ED is the first, ES the third
+PATIENCE_MS = 30_000
+
+
+def labels_of(radius: float) -> np.ndarray:
+    """A cavity within a ring of muscle, and another cavity at its right-hand side, left on the screen."""
+    x, y = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    from_left = np.hypot(x - 34, y - 28)
+    flat = np.where(np.hypot(x - 19, y - 28) < 0.8 * radius + 4, 3, 0)
+    flat[from_left < radius + 4] = 2
+    flat[from_left < radius] = 1
+    return np.repeat(flat[:, :, None], SHAPE[2], axis=2).astype(np.uint8)
+
+
+def affine_of() -> np.ndarray:
+    """A true short axis: the first voxel axis to the patient's left and back, the second down."""
+    first, second = np.array([-0.8, -0.6, 0]), np.array([0.36, -0.48, -0.8])
+    affine = np.eye(4)
+    affine[:3, :3] = np.column_stack([first, second, np.cross(first, second)]) * SPACING
+    affine[:3, 3] = (30, 40, 50)
+    return affine
+
+
+@pytest.fixture(scope="module")
+def cine(paint: Callable[[np.ndarray], np.ndarray]) -> nib.Nifti1Image:
+    frames = np.stack([paint(labels_of(radius)) for radius in RADII], axis=3)
+    image = nib.Nifti1Image(frames, affine_of())
+    image.header.set_zooms((*SPACING, 0.05))
+    image.header.set_xyzt_units("mm", "sec")
+    return image
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("CMRBRIDGE_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("install Chromium, or set CMRBRIDGE_CHROMIUM to its path, to try the page in a browser")
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
+        yield browser
+
+
+class Visit:
+    """The page of a server in a window of its own."""
+
+    def __init__(self, browser: Browser, server: Any, **window: Any) -> None:
+        self.server = server
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, **window)
+        self.page: Page = context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(f"http://127.0.0.1:{server.port}/#{server.token}")
+
+    def at(self, selector: str) -> Locator:
+        return self.page.locator(selector)
+
+    def drop(self, *paths: Path) -> None:
+        """As the hand does it: files or folders out of the file manager."""
+        protocol = self.page.context.new_cdp_session(self.page)
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            protocol.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 300, "data": data})
+
+    def segmented(self, frames: int) -> None:
+        expect(self.at("#finished")).to_contain_text(f"{frames} frames in", timeout=PATIENCE_MS)
+
+    def picture(self) -> np.ndarray:
+        """Pixels (y, x, 3) of the first picture, as they are on the screen."""
+        self.page.wait_for_timeout(300)  # a repaint
+        return np.asarray(Image.open(BytesIO(self.at("canvas").first.screenshot())).convert("RGB")).astype(int)
+
+    def outlined(self) -> dict[str, int]:
+        """Voxels of each structure in the mask that the first picture holds, as it tells those who cannot see it."""
+        said = (self.at("canvas").first.get_attribute("aria-label") or "").rpartition(": ")[2].rstrip(".")
+        return {key: int(count) for key, count in (part.split(" ") for part in said.split(", "))}
+
+    def download(self, button: str, folder: Path) -> Path:
+        with self.page.expect_download() as waiting:
+            self.at(button).click()
+        path = folder / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
+
+    def measure(self, name: str) -> float:
+        cell = self.at(f'[data-measure="{name}"]').first
+        expect(cell).not_to_have_text("…", timeout=PATIENCE_MS)
+        return float(cell.inner_text().split()[0])
+
+
+@pytest.fixture
+def visiting(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """visiting(server) → Visit. expected: what the console may say, where a test provokes it."""
+    visits: list[tuple[Visit, str | None]] = []
+
+    def visit(server: Any, expected: str | None = None, **window: Any) -> Visit:
+        visits.append((Visit(browser, server, **window), expected))
+        return visits[-1][0]
+
+    yield visit
+    for one, expected in visits:
+        one.page.context.close()
+        assert [text for text in one.complaints if expected is None or expected not in text] == []
+        foreign = [url for url in one.requests if not url.startswith((f"http://127.0.0.1:{one.server.port}/", "blob:http://127"))]
+        assert foreign == []
+        assert all(one.server.token not in url for url in one.requests[1:])
+
+
+def reddish(picture: np.ndarray) -> int:
+    """Pixels of the LV's colour over grey."""
+    red, green, blue = (picture[..., channel] for channel in range(3))
+    return int(((red > green + 30) & (green > blue + 15)).sum())
+
+
+def bluish(picture: np.ndarray) -> np.ndarray:
+    """Where the RV's colour lies."""
+    return np.argwhere(picture[..., 2] > picture[..., 0] + 30)
+
+
+def expected_ef(mask: np.ndarray, ed: int, es: int) -> float:
+    large, small = ((mask[..., frame] == 1).sum() for frame in (ed, es))
+    return 100 * (1 - small / large)
+
+
+@pytest.fixture(scope="module")
+def hostile(cine: nib.Nifti1Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cine under a name that is markup."""
+    path = tmp_path_factory.mktemp("drop") / "<img src=x onerror=alert(1)><b>a.nii.gz"
+    path.write_bytes(gzip.compress(cine.to_bytes()))
+    return path
+
+
+def test_a_dropped_cine_is_shown_outlined_measured_and_kept(
+    visiting: Callable[..., Visit], served: Any, hostile: Path, cine: nib.Nifti1Image, tmp_path: Path
+) -> None:
+    visit = visiting(served)
+    visit.drop(hostile)
+    visit.segmented(len(RADII))
+    expect(visit.at("#study-name")).to_have_text(hostile.name)  # a name is text, whatever it says
+
+    kept = nib.load(visit.download("#get-mask", tmp_path))
+    mask = np.asarray(kept.dataobj)
+    np.testing.assert_allclose(kept.affine, cine.affine, atol=1e-4)
+    assert mask.shape == (*SHAPE, len(RADII))
+    counts = {name: int((mask[..., 0] == value).sum()) for name, value in (("LV", 1), ("MYO", 2), ("RV", 3))}
+    assert visit.outlined() == counts
+    assert min(counts.values()) > 100
+
+    assert visit.measure("LV EF") == pytest.approx(expected_ef(mask, 0, 2), abs=0.06)
+    rows = list(csv.reader(visit.download("#get-table", tmp_path).open(encoding="utf-8")))
+    assert len(rows) > len(RADII)
+    assert "research use only" in visit.download("#get-report", tmp_path).read_text(encoding="utf-8").lower()
+
+    picture = visit.picture()
+    assert bluish(picture)[:, 1].mean() < np.argwhere(picture[..., 0] > picture[..., 2] + 30)[:, 1].mean(), "RV is left"
+    before = reddish(picture)
+    visit.at("#show-LV").uncheck()
+    assert reddish(visit.picture()) < before / 20
+    assert len(bluish(visit.picture())) > 0
+    visit.page.keyboard.press("m")
+    assert len(bluish(visit.picture())) == 0
+
+
+def test_another_ed_or_es_changes_the_function_and_can_be_taken_back(
+    visiting: Callable[..., Visit], served: Any, hostile: Path, tmp_path: Path
+) -> None:
+    visit = visiting(served)
+    visit.drop(hostile)
+    visit.segmented(len(RADII))
+    mask = np.asarray(nib.load(visit.download("#get-mask", tmp_path)).dataobj)
+    expect(visit.at("#phases")).to_contain_text("ED: frame 1, ES: frame 3 (by LV volume)")
+    visit.at("#frame").press("ArrowRight")
+    expect(visit.at("#frame-said")).to_have_text("2 of 4 ")
+    visit.at("#set-es").click()
+    expect(visit.at("#phases")).to_contain_text("ES: frame 2 (your choice)")
+    assert visit.measure("LV EF") == pytest.approx(expected_ef(mask, 0, 1), abs=0.06)
+    visit.page.keyboard.press("d")
+    expect(visit.at("#phases")).to_contain_text("ED: frame 2")
+    assert visit.measure("LV EF") == 0
+    visit.at("#propose").click()
+    assert visit.measure("LV EF") == pytest.approx(expected_ef(mask, 0, 2), abs=0.06)
+
+
+def test_slices_and_frames_move_in_all_pictures(visiting: Callable[..., Visit], served: Any, hostile: Path) -> None:
+    visit = visiting(served)
+    visit.drop(hostile)
+    visit.segmented(len(RADII))
+    visit.at("#beside").select_option("the image alone")
+    expect(visit.at("canvas")).to_have_count(2)
+    shown = visit.at("canvas").nth(1)
+    visit.at("#pictures").hover()
+    visit.page.mouse.wheel(0, 100)
+    expect(visit.at("#slice-said")).to_have_text("4 of 5")
+    expect(shown).to_have_attribute("aria-label", "Model «fast»: slice 4, frame 1. " + said(visit, shown))
+    assert visit.outlined() == {"LV": 0, "MYO": 0, "RV": 0}  # the first picture is the image alone
+    visit.at("#go-es").click()
+    expect(visit.at("#frame-said")).to_have_text("3 of 4 ES")
+    expect(shown).to_have_attribute("aria-label", "Model «fast»: slice 4, frame 3. " + said(visit, shown))
+    still = visit.picture()
+    visit.at("#go-ed").click()
+    assert np.abs(visit.picture() - still).max() > 50, "the image did not follow the frame"
+    visit.at("#play").click()
+    expect(visit.at("#frame-said")).not_to_have_text("1 of 4 ED")
+    visit.at("#play").click()
+
+
+def said(visit: Visit, canvas: Locator) -> str:
+    visit.page.wait_for_timeout(300)
+    return (canvas.get_attribute("aria-label") or "").partition(". ")[2]
+
+
+def test_a_zip_and_a_folder_of_two_phases_are_studies_of_two_frames(
+    visiting: Callable[..., Visit], served: Any, cine: nib.Nifti1Image, tmp_path: Path
+) -> None:
+    folder = tmp_path / "patient <b>A"
+    folder.mkdir()
+    for name, frame in (("ED", 0), ("ES", 2)):
+        nib.save(nib.Nifti1Image(np.asarray(cine.dataobj)[..., frame], cine.affine), folder / f"{name}.nii.gz")
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as packed:
+        for path in sorted(folder.iterdir()):
+            packed.write(path, path.name)
+    visit = visiting(served)
+    functions = []
+    for what, name in ((tmp_path / "study.zip", "study.zip"), (folder, "patient <b>A (2 files)")):
+        visit.drop(what)
+        expect(visit.at("#study-name")).to_have_text(name, timeout=PATIENCE_MS)
+        visit.segmented(2)
+        functions.append(visit.measure("LV EF"))
+    assert functions[0] == functions[1] > 30
+
+
+def test_what_goes_wrong_is_said_and_mended(
+    visiting: Callable[..., Visit], serving: Callable[..., Any], hostile: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no images here")
+    (tmp_path / "large.nii").write_bytes(bytes(3 << 20))
+    with serving(upload=2 << 20) as server:
+        visit = visiting(server, expected="Failed to load resource")
+        visit.drop(tmp_path / "notes.txt")
+        expect(visit.at("#error")).to_contain_text("drop a NIfTI file", timeout=PATIENCE_MS)
+        visit.drop(tmp_path / "large.nii")
+        expect(visit.at("#error")).to_contain_text("large.nii has 0.00 GiB, more than")
+        assert sum("/api/cases" in url for url in visit.requests) == 1, "what is too large was sent all the same"
+        os.kill(server.workers()[0], signal.SIGSTOP)  # at work for ever
+        visit.drop(hostile)
+        expect(visit.at("#reading")).to_contain_text("Reading")
+        os.kill(server.workers()[0], signal.SIGKILL)
+        expect(visit.at("#error")).to_contain_text("try again", timeout=PATIENCE_MS)
+        expect(visit.at("#start")).to_be_visible()
+        visit.drop(hostile)
+        visit.segmented(len(RADII))
+        expect(visit.at("#error")).to_be_hidden()
+
+
+def test_a_page_without_its_token_is_told_where_to_get_it(visiting: Callable[..., Visit], served: Any) -> None:
+    visit = visiting(served, expected="Failed to load resource")
+    visit.page.goto(f"http://127.0.0.1:{served.port}/static/icon.svg")
+    visit.page.evaluate("sessionStorage.clear()")
+    visit.page.goto(f"http://127.0.0.1:{served.port}/")
+    expect(visit.at("#error")).to_contain_text("open the address that cmrbridge printed")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit], served: Any, scheme: Any) -> None:
+    visit = visiting(served, color_scheme=scheme)
+    visit.page.set_viewport_size({"width": 360, "height": 740})
+    assert "#" not in visit.page.url, "the token is in the address bar"
+    expect(visit.at(".research")).to_be_in_viewport()
+    press = visit.page.keyboard.press
+    for _ in range(10):
+        press("Tab")
+        if visit.page.evaluate("document.activeElement.id") == "sample":
+            break
+    press("Enter")
+    expect(visit.at("#finished")).to_contain_text("frames in", timeout=PATIENCE_MS)
+    expect(visit.at("#pictures")).to_be_focused()
+    slice_then = visit.at("#slice-said").inner_text()
+    for key in ("ArrowDown", "ArrowRight", "d", "1"):
+        press(key)
+    expect(visit.at("#slice-said")).not_to_have_text(slice_then)
+    expect(visit.at("#phases")).to_contain_text("ED: frame 2")
+    expect(visit.at("#show-LV")).not_to_be_checked()
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(visit.at(".research")).to_be_in_viewport()
+    assert faint(visit.page) == []
+
+
+def faint(page: Page) -> list[str]:
+    """Texts whose contrast with what lies behind them is under 4.5 (WCAG AA)."""
+    return page.evaluate(
+        """() => {
+          const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+          const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+            .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+            .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+          const behind = (element) => {
+            for (let one = element; one; one = one.parentElement) {
+              const colour = numbers(getComputedStyle(one).backgroundColor);
+              if (colour[3] !== 0) return colour;
+            }
+            return [255, 255, 255];
+          };
+          const texts = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility() && !one.closest("svg")
+            && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+          return texts.filter((one) => {
+            const [a, b] = [light(numbers(getComputedStyle(one).color)), light(behind(one))].sort((x, y) => y - x);
+            return (a + 0.05) / (b + 0.05) < 4.5;
+          }).map((one) => one.outerHTML.slice(0, 90));
+        }"""
+    )
