@@ -1,9 +1,8 @@
-"""The page in a real Chromium, against a real server. The network is the small one of conftest, which knows grey values.
+"""The page in a real Chromium, against a real server. The network is conftest's small one, which knows grey values.
 
 No request may leave loopback, and nothing may reach the browser's console, in any of these tests.
 """
 
-import contextlib
 import csv
 import gzip
 import os
@@ -19,7 +18,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # WebGL 2 without a GPU
@@ -129,7 +128,11 @@ def visiting(browser: Browser) -> Iterator[Callable[..., Visit]]:
     for one, expected in visits:
         one.page.context.close()
         assert [text for text in one.complaints if expected is None or expected not in text] == []
-        foreign = [url for url in one.requests if not url.startswith((f"http://127.0.0.1:{one.server.port}/", "blob:http://127"))]
+        foreign = [
+            url
+            for url in one.requests
+            if not url.startswith((f"http://127.0.0.1:{one.server.port}/", "blob:http://127"))
+        ]
         assert foreign == []
         assert all(one.server.token not in url for url in one.requests[1:])
 
@@ -269,15 +272,24 @@ def test_what_goes_wrong_is_said_and_mended(
         visit.drop(tmp_path / "large.nii")
         expect(visit.at("#error")).to_contain_text("large.nii has 0.00 GiB, more than")
         assert sum("/api/cases" in url for url in visit.requests) == 1, "what is too large was sent all the same"
-        os.kill(server.workers()[0], signal.SIGSTOP)  # at work for ever
+        os.kill(server.workers()[0], signal.SIGSTOP)
         visit.drop(hostile)
         expect(visit.at("#reading")).to_contain_text("Reading")
         os.kill(server.workers()[0], signal.SIGKILL)
         expect(visit.at("#error")).to_contain_text("try again", timeout=PATIENCE_MS)
         expect(visit.at("#start")).to_be_visible()
+        visit.page.route(
+            "**/segment?*", lambda route: (os.kill(server.workers()[0], signal.SIGSTOP), route.continue_())
+        )
         visit.drop(hostile)
-        visit.segmented(len(RADII))
+        expect(visit.at("canvas")).to_have_count(1, timeout=PATIENCE_MS)  # the image is there before the mask
         expect(visit.at("#error")).to_be_hidden()
+        os.kill(server.workers()[0], signal.SIGKILL)
+        expect(visit.at("#finished")).to_contain_text("try again", timeout=PATIENCE_MS)
+        visit.page.unroute("**/segment?*")
+        visit.at("#retry").click()
+        visit.segmented(len(RADII))
+        expect(visit.at("#retry")).to_be_hidden()
 
 
 def test_a_page_without_its_token_is_told_where_to_get_it(visiting: Callable[..., Visit], served: Any) -> None:
@@ -288,19 +300,15 @@ def test_a_page_without_its_token_is_told_where_to_get_it(visiting: Callable[...
     expect(visit.at("#error")).to_contain_text("open the address that cmrbridge printed")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit], served: Any, scheme: Any) -> None:
-    visit = visiting(served, color_scheme=scheme)
+def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit], served: Any) -> None:
+    visit = visiting(served)
     visit.page.set_viewport_size({"width": 360, "height": 740})
     assert "#" not in visit.page.url, "the token is in the address bar"
     expect(visit.at(".research")).to_be_in_viewport()
     press = visit.page.keyboard.press
-    for _ in range(10):
-        press("Tab")
-        if visit.page.evaluate("document.activeElement.id") == "sample":
-            break
+    tab_to(visit.page, "sample")
     press("Enter")
-    expect(visit.at("#finished")).to_contain_text("frames in", timeout=PATIENCE_MS)
+    expect(visit.at("#finished")).to_contain_text("frames in", timeout=2 * PATIENCE_MS)
     expect(visit.at("#pictures")).to_be_focused()
     slice_then = visit.at("#slice-said").inner_text()
     for key in ("ArrowDown", "ArrowRight", "d", "1"):
@@ -308,9 +316,63 @@ def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit
     expect(visit.at("#slice-said")).not_to_have_text(slice_then)
     expect(visit.at("#phases")).to_contain_text("ED: frame 2")
     expect(visit.at("#show-LV")).not_to_be_checked()
+    tab_to(visit.page, "show-card")
+    press("Enter")
+    expect(visit.at("#card-text h2")).to_have_text("A toy")
+    press("Escape")
+    expect(visit.at("#card")).to_be_hidden()
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme)
+        visit.page.wait_for_timeout(300)  # colours change by degrees
+        assert faint(visit.page) == []
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
     expect(visit.at(".research")).to_be_in_viewport()
-    assert faint(visit.page) == []
+
+
+def tab_to(page: Page, name: str) -> None:
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == name:
+            return
+    raise AssertionError(f"{name} cannot be reached by the tab key")
+
+
+def test_a_card_becomes_elements_and_its_markup_text(visiting: Callable[..., Visit], served: Any) -> None:
+    card = "# T\n\na **b** `c`\nd <img src=x>\n\n| e | f |\n|---|---|\n| g | h |\n- i\n- j\n"
+    made = visiting(served).page.evaluate(
+        "async (card) => (await import('/static/card.js')).blocksOf(card).map((one) => one.outerHTML).join('')", card
+    )
+    assert made == (
+        "<h2>T</h2><p>a <strong>b</strong> <code>c</code> d &lt;img src=x&gt;</p>"
+        "<table><thead><tr><th>e</th><th>f</th></tr></thead><tbody><tr><td>g</td><td>h</td></tr></tbody></table>"
+        "<ul><li>i</li><li>j</li></ul>"
+    )
+
+
+def test_a_slice_lies_the_same_way_round_however_the_file_runs(visiting: Callable[..., Visit], served: Any) -> None:
+    """All eight ways to store a plane; then files that lost their axes, which the ventricles put right."""
+    first, second = affine_of()[:3, :2].T / SPACING[0]
+    stored = [(s * a, t * b) for a, b in ((first, second), (second, first)) for s in (1, -1) for t in (1, -1)]
+    page = visiting(served).page
+    for axes in stored:
+        (a, b), (c, d) = page.evaluate(
+            "async (axes) => (await import('/static/orientation.js')).uprightOrientation(axes)",
+            [axis.tolist() for axis in axes],
+        )
+        np.testing.assert_allclose(a * axes[0] + b * axes[1], first, atol=1e-6)
+        np.testing.assert_allclose(c * axes[0] + d * axes[1], second, atol=1e-6)
+    for right in ([30, 0], [-30, 0], [0, 30], [0, -30]):
+        across, _ = page.evaluate(
+            """async (RV) => (await import('/static/orientation.js'))
+                 .withRightVentricleLeft([[1, 0], [0, 1]], {LV: [0, 0], RV})""",
+            right,
+        )
+        assert np.dot(across, right) == -30
+    lost = page.evaluate(
+        "async (axes) => (await import('/static/orientation.js')).tellsPatient(axes)",
+        [[-1, 0, 0], [0, -1, 0], [0, 0, 1]],
+    )
+    assert not lost
 
 
 def faint(page: Page) -> list[str]:
@@ -328,8 +390,8 @@ def faint(page: Page) -> list[str]:
             }
             return [255, 255, 255];
           };
-          const texts = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility() && !one.closest("svg")
-            && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+          const texts = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility()
+            && !one.closest("svg") && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
           return texts.filter((one) => {
             const [a, b] = [light(numbers(getComputedStyle(one).color)), light(behind(one))].sort((x, y) => y - x);
             return (a + 0.05) / (b + 0.05) < 4.5;

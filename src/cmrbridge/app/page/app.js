@@ -36,9 +36,7 @@ class App {
       reset: () => this.#resetDisplay(),
     });
     listenToKeys(this);
-    takeFiles((name, body, size) => this.open(name, "cases", { body, size }));
     offerDownloads({ fetchFile: (file) => this.#download(file), failed: tell });
-    byId("sample").addEventListener("click", () => this.open("Sample study (made up, nobody's images)", "sample"));
     byId("again").addEventListener("click", () => this.close());
     byId("model").append(...models.map(({ name }) => make("option", {}, name)));
     byId("model").addEventListener("change", () => this.#chooseModel());
@@ -46,6 +44,7 @@ class App {
     byId("show-card").addEventListener("click", () => showCard(this.#model()));
     byId("retry").addEventListener("click", () => this.#retry());
     addEventListener("pagehide", () => this.study?.close());
+    addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // back again: the study is closed
   }
 
   /** Send a body (or ask for the sample), and show what the server makes of it. */
@@ -282,4 +281,7 @@ function tooLarge(name, size, limit) {
 }
 
 byId("error-close").addEventListener("click", () => show(byId("error"), false));
-call("models").then((answer) => answer.json()).then((answer) => new App(answer)).catch(tell);
+
+const app = call("models").then((answer) => answer.json()).then((answer) => new App(answer)).catch(tell);
+takeFiles(async (name, body, size) => (await app)?.open(name, "cases", { body, size })); // dropped before that, it waits
+byId("sample").addEventListener("click", async () => (await app)?.open("Sample study (made up, nobody's images)", "sample"));

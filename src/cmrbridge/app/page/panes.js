@@ -1,5 +1,6 @@
 // Pictures side by side, all of the same slice and frame. What is in each is a list: {title, model or null for no mask}.
 
+import { Told } from "./api.js";
 import { make } from "./dom.js";
 import { STRUCTURES, coloursOf } from "./structures.js";
 
@@ -15,8 +16,13 @@ export class Panes {
 
   /** Show a study as `list` says. Pictures that are there already are used again. */
   arrange(study, view, list) {
-    this.#ready = this.#ready.then(() => this.#arrange(study, view, list));
-    return this.#ready;
+    const arranged = this.#ready.then(() => this.#arrange(study, view, list));
+    this.#ready = arranged.catch(() => this.#removeAll()); // who asked is told; without pictures the numbers go on
+    return arranged;
+  }
+
+  #removeAll() {
+    this.#panes.splice(0).forEach((pane) => pane.remove());
   }
 
   async #arrange(study, view, list) {
@@ -51,7 +57,12 @@ class Pane {
     pane.figure = make("figure", {}, pane.caption, make("div", { class: "picture" }, pane.canvas));
     container.append(pane.figure);
     pane.viewer = new Viewer();
-    await pane.viewer.attach(pane.canvas);
+    try {
+      await pane.viewer.attach(pane.canvas);
+    } catch (error) {
+      pane.figure.remove();
+      throw new Told(`this browser cannot show images, it lacks WebGL 2 (${error.message}); try another one`);
+    }
     return pane;
   }
 
