@@ -1,4 +1,4 @@
-"""The sample case: a made-up patient in a made-up scanner, with the true outlines beside it."""
+"""The sample case: a made-up patient's beat in a made-up scanner, with the true outlines beside it."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cmrbridge.app.case import Case, write_raw
 from cmrbridge.app.upload import Study, keep
-from cmrbridge.core.anatomy import PHASES
+from cmrbridge.data.phantom.beat import beating
 from cmrbridge.data.phantom.cohort import draw_anatomy
 from cmrbridge.data.phantom.generate import subject_seed
 from cmrbridge.data.phantom.scan import scan
@@ -16,24 +16,27 @@ from cmrbridge.data.phantom.scanner import SCANNERS
 from cmrbridge.data.volume import Volume
 
 SEED, SCANNER, PATHOLOGY = 2026, "aurora", "NOR"
+FRAMES, BEAT_S = 8, 0.88
 
 
 def open_sample(folder: Path) -> Case:
     """Scan the patient and store it as a case in ``folder``, the truth in truth/."""
     of_anatomy, of_scan = subject_seed(SEED, SCANNER, 0)
-    scanned = scan(draw_anatomy(of_anatomy, PATHOLOGY), SCANNERS[SCANNER], of_scan)
-    volumes = [_volume(scanned.images[phase], scanned.affine) for phase in PHASES]
-    header = nibabel.Nifti1Image(np.stack([scanned.images[phase] for phase in PHASES], axis=3), scanned.affine).header
-    header.set_xyzt_units("mm")
-    source = {
-        "vendor": SCANNERS[SCANNER].vendor,
-        "scanner": SCANNER,
-        "field_strength_t": f"{SCANNERS[SCANNER].field_t:g}",
-    }
-    notes = ["a made-up patient in a made-up scanner (docs/phantom.md)"]
-    for number, phase in enumerate(PHASES):
-        write_raw(folder / "truth" / f"{number:03d}.raw", scanned.labels[phase])
-    return keep(Study(volumes, header, notes=notes, source=source), folder, truth=True)
+    scanner = SCANNERS[SCANNER]
+    found = scan(beating(draw_anatomy(of_anatomy, PATHOLOGY), FRAMES), scanner, of_scan)
+    header = nibabel.Nifti1Image(np.stack([*found.images.values()], axis=3), found.affine).header
+    header.set_zooms((*header.get_zooms()[:3], BEAT_S / FRAMES))
+    header.set_xyzt_units("mm", "sec")
+    for number, labels in enumerate(found.labels.values()):
+        write_raw(folder / "truth" / f"{number:03d}.raw", labels)
+    study = Study(
+        volumes=[_volume(image, found.affine) for image in found.images.values()],
+        header=header,
+        seconds_per_frame=BEAT_S / FRAMES,
+        notes=["a made-up patient in a made-up scanner (docs/phantom.md)"],
+        source={"vendor": scanner.vendor, "scanner": SCANNER, "field_strength_t": f"{scanner.field_t:g}"},
+    )
+    return keep(study, folder, truth=True)
 
 
 def _volume(voxels: NDArray[np.int16], affine: NDArray[np.float64]) -> Volume:

@@ -119,11 +119,13 @@ def _is_nifti(start: bytes) -> bool:
 
 
 def _is_archive(path: Path) -> bool:
+    """Of any known format but gzip, whose content has been looked at."""
     try:
         reader_of(path)
     except Unsafe:
         return False
-    return True
+    with path.open("rb") as stream:
+        return stream.read(2) != GZIP
 
 
 def _unpacked(path: Path, scratch: Path) -> Path:
