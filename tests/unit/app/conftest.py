@@ -11,11 +11,6 @@ from serving import Served, running, write_package
 
 
 @pytest.fixture(scope="session")
-def paint() -> Callable[[np.ndarray], np.ndarray]:
-    return painted
-
-
-@pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_package(tmp_path_factory.mktemp("packages") / "fast")
 

@@ -276,8 +276,8 @@ function tell(error) {
 }
 
 function tooLarge(name, size, limit) {
-  const gb = (bytes) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
-  return `${name} has ${gb(size)}, more than the ${gb(limit)} that can be opened; drop the short-axis series alone`;
+  const mib = (bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  return `${name} has ${mib(size)}, more than the ${mib(limit)} that can be opened; drop the short-axis series alone`;
 }
 
 byId("error-close").addEventListener("click", () => show(byId("error"), false));

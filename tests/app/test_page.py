@@ -1,31 +1,28 @@
-"""The page in a real Chromium, against a real server. The network is conftest's small one, which knows grey values.
+"""The page in a real Chromium, against a real server. The network is a small one, which knows four grey values.
 
-No request may leave loopback, and nothing may reach the browser's console, in any of these tests.
+No request may leave loopback, and nothing may reach the browser's console, in any of these tests (conftest.py).
 """
 
 import csv
 import gzip
 import os
-import shutil
+import re
 import signal
 import zipfile
-from collections.abc import Callable, Iterator
-from io import BytesIO
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Route, expect
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # WebGL 2 without a GPU
+from browsing import PATIENCE_MS, Visit, faint
+from serving import Served, painted
+
 SPACING = (2.0, 2.0, 8.0)
 SHAPE = (60, 56, 5)
 RADII = (12, 10, 8, 10)  # of the cavity, pixels, by frame: ED is the first, ES the third
-PATIENCE_MS = 30_000
 
 
 def labels_of(radius: float) -> np.ndarray:
@@ -48,93 +45,12 @@ def affine_of() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def cine(paint: Callable[[np.ndarray], np.ndarray]) -> nib.Nifti1Image:
-    frames = np.stack([paint(labels_of(radius)) for radius in RADII], axis=3)
+def cine() -> nib.Nifti1Image:
+    frames = np.stack([painted(labels_of(radius)) for radius in RADII], axis=3)
     image = nib.Nifti1Image(frames, affine_of())
     image.header.set_zooms((*SPACING, 0.05))
     image.header.set_xyzt_units("mm", "sec")
     return image
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("CMRBRIDGE_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("install Chromium, or set CMRBRIDGE_CHROMIUM to its path, to try the page in a browser")
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
-        yield browser
-
-
-class Visit:
-    """The page of a server in a window of its own."""
-
-    def __init__(self, browser: Browser, server: Any, **window: Any) -> None:
-        self.server = server
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, **window)
-        self.page: Page = context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(f"http://127.0.0.1:{server.port}/#{server.token}")
-
-    def at(self, selector: str) -> Locator:
-        return self.page.locator(selector)
-
-    def drop(self, *paths: Path) -> None:
-        """As the hand does it: files or folders out of the file manager."""
-        protocol = self.page.context.new_cdp_session(self.page)
-        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-        for kind in ("dragEnter", "dragOver", "drop"):
-            protocol.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 300, "data": data})
-
-    def segmented(self, frames: int) -> None:
-        expect(self.at("#finished")).to_contain_text(f"{frames} frames in", timeout=PATIENCE_MS)
-
-    def picture(self) -> np.ndarray:
-        """Pixels (y, x, 3) of the first picture, as they are on the screen."""
-        self.page.wait_for_timeout(300)  # a repaint
-        return np.asarray(Image.open(BytesIO(self.at("canvas").first.screenshot())).convert("RGB")).astype(int)
-
-    def outlined(self) -> dict[str, int]:
-        """Voxels of each structure in the mask that the first picture holds, as it tells those who cannot see it."""
-        said = (self.at("canvas").first.get_attribute("aria-label") or "").rpartition(": ")[2].rstrip(".")
-        return {key: int(count) for key, count in (part.split(" ") for part in said.split(", "))}
-
-    def download(self, button: str, folder: Path) -> Path:
-        with self.page.expect_download() as waiting:
-            self.at(button).click()
-        path = folder / waiting.value.suggested_filename
-        waiting.value.save_as(path)
-        return path
-
-    def measure(self, name: str) -> float:
-        cell = self.at(f'[data-measure="{name}"]').first
-        expect(cell).not_to_have_text("…", timeout=PATIENCE_MS)
-        return float(cell.inner_text().split()[0])
-
-
-@pytest.fixture
-def visiting(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """visiting(server) → Visit. expected: what the console may say, where a test provokes it."""
-    visits: list[tuple[Visit, str | None]] = []
-
-    def visit(server: Any, expected: str | None = None, **window: Any) -> Visit:
-        visits.append((Visit(browser, server, **window), expected))
-        return visits[-1][0]
-
-    yield visit
-    for one, expected in visits:
-        one.page.context.close()
-        assert [text for text in one.complaints if expected is None or expected not in text] == []
-        foreign = [
-            url
-            for url in one.requests
-            if not url.startswith((f"http://127.0.0.1:{one.server.port}/", "blob:http://127"))
-        ]
-        assert foreign == []
-        assert all(one.server.token not in url for url in one.requests[1:])
 
 
 def reddish(picture: np.ndarray) -> int:
@@ -162,7 +78,7 @@ def hostile(cine: nib.Nifti1Image, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_dropped_cine_is_shown_outlined_measured_and_kept(
-    visiting: Callable[..., Visit], served: Any, hostile: Path, cine: nib.Nifti1Image, tmp_path: Path
+    visiting: Callable[..., Visit], served: Served, hostile: Path, cine: nib.Nifti1Image, tmp_path: Path
 ) -> None:
     visit = visiting(served)
     visit.drop(hostile)
@@ -193,7 +109,7 @@ def test_a_dropped_cine_is_shown_outlined_measured_and_kept(
 
 
 def test_another_ed_or_es_changes_the_function_and_can_be_taken_back(
-    visiting: Callable[..., Visit], served: Any, hostile: Path, tmp_path: Path
+    visiting: Callable[..., Visit], served: Served, hostile: Path, tmp_path: Path
 ) -> None:
     visit = visiting(served)
     visit.drop(hostile)
@@ -212,7 +128,7 @@ def test_another_ed_or_es_changes_the_function_and_can_be_taken_back(
     assert visit.measure("LV EF") == pytest.approx(expected_ef(mask, 0, 2), abs=0.06)
 
 
-def test_slices_and_frames_move_in_all_pictures(visiting: Callable[..., Visit], served: Any, hostile: Path) -> None:
+def test_slices_and_frames_move_in_all_pictures(visiting: Callable[..., Visit], served: Served, hostile: Path) -> None:
     visit = visiting(served)
     visit.drop(hostile)
     visit.segmented(len(RADII))
@@ -222,11 +138,11 @@ def test_slices_and_frames_move_in_all_pictures(visiting: Callable[..., Visit], 
     visit.at("#pictures").hover()
     visit.page.mouse.wheel(0, 100)
     expect(visit.at("#slice-said")).to_have_text("4 of 5")
-    expect(shown).to_have_attribute("aria-label", "Model «fast»: slice 4, frame 1. " + said(visit, shown))
+    expect(shown).to_have_attribute("aria-label", re.compile("^Model «fast»: slice 4, frame 1\\."))
     assert visit.outlined() == {"LV": 0, "MYO": 0, "RV": 0}  # the first picture is the image alone
     visit.at("#go-es").click()
     expect(visit.at("#frame-said")).to_have_text("3 of 4 ES")
-    expect(shown).to_have_attribute("aria-label", "Model «fast»: slice 4, frame 3. " + said(visit, shown))
+    expect(shown).to_have_attribute("aria-label", re.compile("^Model «fast»: slice 4, frame 3\\."))
     still = visit.picture()
     visit.at("#go-ed").click()
     assert np.abs(visit.picture() - still).max() > 50, "the image did not follow the frame"
@@ -235,13 +151,8 @@ def test_slices_and_frames_move_in_all_pictures(visiting: Callable[..., Visit], 
     visit.at("#play").click()
 
 
-def said(visit: Visit, canvas: Locator) -> str:
-    visit.page.wait_for_timeout(300)
-    return (canvas.get_attribute("aria-label") or "").partition(". ")[2]
-
-
 def test_a_zip_and_a_folder_of_two_phases_are_studies_of_two_frames(
-    visiting: Callable[..., Visit], served: Any, cine: nib.Nifti1Image, tmp_path: Path
+    visiting: Callable[..., Visit], served: Served, cine: nib.Nifti1Image, tmp_path: Path
 ) -> None:
     folder = tmp_path / "patient <b>A"
     folder.mkdir()
@@ -260,39 +171,39 @@ def test_a_zip_and_a_folder_of_two_phases_are_studies_of_two_frames(
     assert functions[0] == functions[1] > 30
 
 
-def test_what_goes_wrong_is_said_and_mended(
-    visiting: Callable[..., Visit], serving: Callable[..., Any], hostile: Path, tmp_path: Path
+def test_what_is_no_study_or_too_large_is_refused_in_words(
+    visiting: Callable[..., Visit], small: Served, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("no images here")
     (tmp_path / "large.nii").write_bytes(bytes(3 << 20))
-    with serving(upload=2 << 20) as server:
-        visit = visiting(server, expected="Failed to load resource")
-        visit.drop(tmp_path / "notes.txt")
-        expect(visit.at("#error")).to_contain_text("drop a NIfTI file", timeout=PATIENCE_MS)
-        visit.drop(tmp_path / "large.nii")
-        expect(visit.at("#error")).to_contain_text("large.nii has 0.00 GiB, more than")
-        assert sum("/api/cases" in url for url in visit.requests) == 1, "what is too large was sent all the same"
-        os.kill(server.workers()[0], signal.SIGSTOP)
-        visit.drop(hostile)
-        expect(visit.at("#reading")).to_contain_text("Reading")
-        os.kill(server.workers()[0], signal.SIGKILL)
-        expect(visit.at("#error")).to_contain_text("try again", timeout=PATIENCE_MS)
-        expect(visit.at("#start")).to_be_visible()
-        visit.page.route(
-            "**/segment?*", lambda route: (os.kill(server.workers()[0], signal.SIGSTOP), route.continue_())
-        )
-        visit.drop(hostile)
-        expect(visit.at("canvas")).to_have_count(1, timeout=PATIENCE_MS)  # the image is there before the mask
-        expect(visit.at("#error")).to_be_hidden()
-        os.kill(server.workers()[0], signal.SIGKILL)
-        expect(visit.at("#finished")).to_contain_text("try again", timeout=PATIENCE_MS)
-        visit.page.unroute("**/segment?*")
-        visit.at("#retry").click()
-        visit.segmented(len(RADII))
-        expect(visit.at("#retry")).to_be_hidden()
+    visit = visiting(small, expected="Failed to load resource")
+    visit.drop(tmp_path / "notes.txt")
+    expect(visit.at("#error")).to_contain_text("drop a NIfTI file", timeout=PATIENCE_MS)
+    visit.drop(tmp_path / "large.nii")
+    expect(visit.at("#error")).to_contain_text("large.nii has 3 MiB, more than the 2 MiB")
+    assert sum("/api/cases" in url for url in visit.requests) == 1, "what is too large was sent all the same"
 
 
-def test_a_page_without_its_token_is_told_where_to_get_it(visiting: Callable[..., Visit], served: Any) -> None:
+def test_a_killed_worker_is_told_and_the_work_can_be_done_again(
+    visiting: Callable[..., Visit], small: Served, hostile: Path
+) -> None:
+    def freeze_and_go_on(route: Route) -> None:
+        os.kill(small.workers()[0], signal.SIGSTOP)
+        route.continue_()
+
+    visit = visiting(small)
+    visit.page.route("**/segment?*", freeze_and_go_on)
+    visit.drop(hostile)
+    expect(visit.at("canvas")).to_have_count(1, timeout=PATIENCE_MS)  # the image is there before any mask
+    os.kill(small.workers()[0], signal.SIGKILL)
+    expect(visit.at("#finished")).to_contain_text("try again", timeout=PATIENCE_MS)
+    visit.page.unroute("**/segment?*")
+    visit.at("#retry").click()
+    visit.segmented(len(RADII))
+    expect(visit.at("#retry")).to_be_hidden()
+
+
+def test_a_page_without_its_token_is_told_where_to_get_it(visiting: Callable[..., Visit], served: Served) -> None:
     visit = visiting(served, expected="Failed to load resource")
     visit.page.goto(f"http://127.0.0.1:{served.port}/static/icon.svg")
     visit.page.evaluate("sessionStorage.clear()")
@@ -300,13 +211,13 @@ def test_a_page_without_its_token_is_told_where_to_get_it(visiting: Callable[...
     expect(visit.at("#error")).to_contain_text("open the address that cmrbridge printed")
 
 
-def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit], served: Any) -> None:
+def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit], served: Served) -> None:
     visit = visiting(served)
     visit.page.set_viewport_size({"width": 360, "height": 740})
     assert "#" not in visit.page.url, "the token is in the address bar"
     expect(visit.at(".research")).to_be_in_viewport()
     press = visit.page.keyboard.press
-    tab_to(visit.page, "sample")
+    visit.tab_to("sample")
     press("Enter")
     expect(visit.at("#finished")).to_contain_text("frames in", timeout=2 * PATIENCE_MS)
     expect(visit.at("#pictures")).to_be_focused()
@@ -316,7 +227,7 @@ def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit
     expect(visit.at("#slice-said")).not_to_have_text(slice_then)
     expect(visit.at("#phases")).to_contain_text("ED: frame 2")
     expect(visit.at("#show-LV")).not_to_be_checked()
-    tab_to(visit.page, "show-card")
+    visit.tab_to("show-card")
     press("Enter")
     expect(visit.at("#card-text h2")).to_have_text("A toy")
     press("Escape")
@@ -329,15 +240,7 @@ def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit
     expect(visit.at(".research")).to_be_in_viewport()
 
 
-def tab_to(page: Page, name: str) -> None:
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == name:
-            return
-    raise AssertionError(f"{name} cannot be reached by the tab key")
-
-
-def test_a_card_becomes_elements_and_its_markup_text(visiting: Callable[..., Visit], served: Any) -> None:
+def test_a_card_becomes_elements_and_its_markup_text(visiting: Callable[..., Visit], served: Served) -> None:
     card = "# T\n\na **b** `c`\nd <img src=x>\n\n| e | f |\n|---|---|\n| g | h |\n- i\n- j\n"
     made = visiting(served).page.evaluate(
         "async (card) => (await import('/static/card.js')).blocksOf(card).map((one) => one.outerHTML).join('')", card
@@ -349,7 +252,7 @@ def test_a_card_becomes_elements_and_its_markup_text(visiting: Callable[..., Vis
     )
 
 
-def test_a_slice_lies_the_same_way_round_however_the_file_runs(visiting: Callable[..., Visit], served: Any) -> None:
+def test_a_slice_lies_the_same_way_round_however_the_file_runs(visiting: Callable[..., Visit], served: Served) -> None:
     """All eight ways to store a plane; then files that lost their axes, which the ventricles put right."""
     first, second = affine_of()[:3, :2].T / SPACING[0]
     stored = [(s * a, t * b) for a, b in ((first, second), (second, first)) for s in (1, -1) for t in (1, -1)]
@@ -373,28 +276,3 @@ def test_a_slice_lies_the_same_way_round_however_the_file_runs(visiting: Callabl
         [[-1, 0, 0], [0, -1, 0], [0, 0, 1]],
     )
     assert not lost
-
-
-def faint(page: Page) -> list[str]:
-    """Texts whose contrast with what lies behind them is under 4.5 (WCAG AA)."""
-    return page.evaluate(
-        """() => {
-          const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-          const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
-            .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-            .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-          const behind = (element) => {
-            for (let one = element; one; one = one.parentElement) {
-              const colour = numbers(getComputedStyle(one).backgroundColor);
-              if (colour[3] !== 0) return colour;
-            }
-            return [255, 255, 255];
-          };
-          const texts = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility()
-            && !one.closest("svg") && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
-          return texts.filter((one) => {
-            const [a, b] = [light(numbers(getComputedStyle(one).color)), light(behind(one))].sort((x, y) => y - x);
-            return (a + 0.05) / (b + 0.05) < 4.5;
-          }).map((one) => one.outerHTML.slice(0, 90));
-        }"""
-    )
