@@ -284,4 +284,4 @@ byId("error-close").addEventListener("click", () => show(byId("error"), false));
 
 const app = call("models").then((answer) => answer.json()).then((answer) => new App(answer)).catch(tell);
 takeFiles(async (name, body, size) => (await app)?.open(name, "cases", { body, size })); // dropped before that, it waits
-byId("sample").addEventListener("click", async () => (await app)?.open("Sample study (made up, nobody's images)", "sample"));
+byId("sample").addEventListener("click", async () => (await app)?.open("Sample study", "sample"));

@@ -82,7 +82,8 @@ export class Display {
     this.view = view;
     const [low, high] = view.window;
     const step = (high - low) / 200;
-    for (const id of ["level", "width"]) Object.assign(byId(id), { min: step, max: 2 * (high - low) + Math.max(0, low), step });
+    Object.assign(byId("level"), { min: low, max: 2 * high - low, step });
+    Object.assign(byId("width"), { min: step, max: 2 * (high - low), step });
     this.say();
   }
 

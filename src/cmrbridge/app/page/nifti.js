@@ -35,7 +35,9 @@ function readVoxels(view, little, shape) {
   if (!little) reverseBytes(new Uint8Array(bytes), Kind.BYTES_PER_ELEMENT);
   const slope = view.getFloat32(112, little) || 1;
   const intercept = view.getFloat32(116, little) || 0;
-  return Float32Array.from(new Kind(bytes), (stored) => stored * slope + intercept);
+  const voxels = new Float32Array(new Kind(bytes));
+  if (slope !== 1 || intercept) voxels.forEach((stored, index) => (voxels[index] = stored * slope + intercept));
+  return voxels;
 }
 
 function reverseBytes(bytes, size) {

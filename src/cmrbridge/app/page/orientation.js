@@ -42,6 +42,23 @@ export function withRightVentricleLeft(orientation, centres) {
   return dot(orientation[0], step) < -0.5 * Math.hypot(...step) ? orientation : best;
 }
 
+const LETTERS = [["R", "L"], ["A", "P"], ["S", "I"]]; // along each axis of RAS+, and against it
+const NAMED = 0.4; // least share of a direction that is named
+
+/** What lies at each edge of the screen, {left: "RA", …}; nothing where the axes do not tell. */
+export function edgeLetters(axes, [[a, b], [c, d]]) {
+  if (!tellsPatient(axes)) return {};
+  const [first, second] = axes.map(unit);
+  const named = (s, t) =>
+    first
+      .map((value, axis) => [s * value + t * second[axis], LETTERS[axis]])
+      .filter(([share]) => Math.abs(share) > NAMED)
+      .sort(([one], [other]) => Math.abs(other) - Math.abs(one))
+      .map(([share, [along, against]]) => (share > 0 ? along : against))
+      .join("");
+  return { left: named(-a, -b), right: named(a, b), top: named(-c, -d), bottom: named(c, d) };
+}
+
 /** Upper rows of the affine that makes the viewer's axial plane the acquisition plane, shown in this orientation. */
 export function displayRows([[a, b], [c, d]], shape, spacing) {
   const [x, y, z] = spacing;

@@ -1,12 +1,14 @@
 // Pictures side by side, all of the same slice and frame. What is in each is a list: {title, model or null for no mask}.
 
 import { Told } from "./api.js";
-import { make } from "./dom.js";
+import { make, show } from "./dom.js";
+import { edgeLetters } from "./orientation.js";
 import { STRUCTURES, coloursOf } from "./structures.js";
 
 /** The pictures in `container`. view: what all of them show (app.js makes it and changes it). */
 export class Panes {
   #panes = [];
+  #count = 0; // of them that are in sight
   #waiting = new Set();
   #ready = Promise.resolve();
 
@@ -22,16 +24,17 @@ export class Panes {
   }
 
   #removeAll() {
-    this.#panes.splice(0).forEach((pane) => pane.remove());
+    this.#panes.splice(0).forEach((pane) => pane.figure.remove());
   }
 
   async #arrange(study, view, list) {
     this.study = study;
     this.view = view;
-    while (this.#panes.length > list.length) this.#panes.pop().remove();
     while (this.#panes.length < list.length) this.#panes.push(await Pane.into(this.container));
+    this.#panes.forEach((pane, index) => show(pane.figure, index < list.length)); // contexts of WebGL are few: kept
     this.container.dataset.count = list.length;
-    for (const [index, pane] of this.#panes.entries()) await pane.open(study, view, list[index]);
+    this.#count = list.length;
+    for (const [index, pane] of this.#inSight().entries()) await pane.open(study, view, list[index]);
   }
 
   /** Redraw `what` ("frame", "slice", "window", "colours", "opacity", "zoom") at the next repaint, once. */
@@ -40,11 +43,13 @@ export class Panes {
     what.forEach((one) => this.#waiting.add(one));
   }
 
+  #inSight = () => this.#panes.slice(0, this.#count);
+
   async #flush() {
     await this.#ready;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const pane of this.#panes) waiting.forEach((what) => pane[what](this.study, this.view));
+    for (const pane of this.#inSight()) waiting.forEach((what) => pane[what](this.study, this.view));
   }
 }
 
@@ -54,7 +59,9 @@ class Pane {
     const { Viewer } = await import("./viewer.js"); // the largest file: only now, when there is something to show
     pane.caption = make("figcaption");
     pane.canvas = make("canvas", { role: "img" });
-    pane.figure = make("figure", {}, pane.caption, make("div", { class: "picture" }, pane.canvas));
+    pane.edges = make("div", { "aria-hidden": "true" });
+    const picture = make("div", { class: "picture" }, pane.canvas);
+    pane.figure = make("figure", {}, pane.caption, make("div", { class: "frame" }, picture, pane.edges));
     container.append(pane.figure);
     pane.viewer = new Viewer();
     try {
@@ -66,19 +73,15 @@ class Pane {
     return pane;
   }
 
-  remove() {
-    this.viewer.close();
-    this.figure.remove();
-  }
-
   async open(study, view, { title, model }) {
     this.model = model;
     this.caption.textContent = title;
     const { shape, spacing } = study.grid;
     const { orientation } = view;
     await this.viewer.open({ shape, spacing, orientation, ...this.#content(study, view), colours: coloursOf(view.shown) });
+    this.counts = this.viewer.count();
+    this.#label(edgeLetters(study.grid.axes, orientation));
     for (const what of ["window", "opacity", "zoom", "slice"]) this[what](study, view);
-    this.#describe(view);
   }
 
   #content(study, view) {
@@ -91,6 +94,7 @@ class Pane {
   frame(study, view) {
     const { voxels, labels } = this.#content(study, view);
     this.viewer.show(voxels, labels);
+    this.counts = this.viewer.count();
     this.#describe(view);
   }
 
@@ -115,10 +119,16 @@ class Pane {
     this.viewer.setZoom(view.zoom, view.centre);
   }
 
+  /** Which side of the patient each edge is, where the file tells. */
+  #label(letters) {
+    this.edges.replaceChildren(
+      ...Object.entries(letters).map(([edge, text]) => make("span", { class: `edge ${edge}` }, text)),
+    );
+  }
+
   /** What the picture shows, for those who do not see it: voxels as the viewer holds them. */
   #describe(view) {
-    const counts = this.viewer.count();
-    const found = STRUCTURES.map(({ key, value }) => `${key} ${counts[value] ?? 0}`).join(", ");
+    const found = STRUCTURES.map(({ key, value }) => `${key} ${this.counts[value]}`).join(", ");
     this.canvas.setAttribute(
       "aria-label",
       `${this.caption.textContent}: slice ${view.slice + 1}, frame ${view.frame + 1}. Voxels outlined in this frame: ${found}.`,

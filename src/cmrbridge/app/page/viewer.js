@@ -78,10 +78,10 @@ export class Viewer {
     this.#niivue.updateGLVolume();
   }
 
-  /** Voxels of each label value in the mask that the viewer holds. */
+  /** Voxels of each label value, 0 to 3, in the mask that the viewer holds. */
   count() {
-    const counts = {};
-    for (const value of this.#niivue.volumes[1].img) if (value) counts[value] = (counts[value] ?? 0) + 1;
+    const counts = [0, 0, 0, 0];
+    for (const value of this.#niivue.volumes[1].img) counts[value] += 1;
     return counts;
   }
 }

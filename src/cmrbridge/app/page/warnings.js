@@ -14,16 +14,16 @@ function unlike(model, { unlike: told }) {
 function odd(model, { odd: told }, view) {
   const important = [...new Set([view.ed, view.es, view.frame])].filter((frame) => told[frame]?.length);
   const names = { [view.es]: " (ES)", [view.ed]: " (ED)" };
-  const items = important.map((frame) => lookAt(`${model}, frame ${frame + 1}${names[frame] ?? ""}`, told[frame]));
+  const items = important.map((frame) => lookAt(`${model}: frame ${frame + 1}${names[frame] ?? ""}`, told[frame]));
   const others = told.flatMap((words, frame) => (words.length && !important.includes(frame) ? [frame + 1] : []));
-  if (others.length) items.push(warning("Masks to look at", `${model}, frames ${others.join(", ")}`));
+  if (others.length) items.push(warning("Masks to look at", `${model}: frames ${others.join(", ")}`));
   return items;
 }
 
 /** One fault in a line; several behind their number. */
 function lookAt(where, faults) {
-  if (faults.length === 1) return warning("Mask to look at", `${where}: ${faults[0]}`);
-  const summary = make("summary", {}, make("strong", {}, "Mask to look at"), ` ${where}: ${faults.length} places`);
+  if (faults.length === 1) return warning("Mask to look at", `${where}, ${faults[0]}`);
+  const summary = make("summary", {}, make("strong", {}, "Mask to look at"), ` ${where}, ${faults.length} places`);
   return make("li", {}, make("details", {}, summary, make("ul", {}, ...faults.map((fault) => make("li", {}, fault)))));
 }
 
