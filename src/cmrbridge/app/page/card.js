@@ -5,6 +5,7 @@ import { byId, make } from "./dom.js";
 export function showCard(model) {
   byId("card-text").replaceChildren(...blocksOf(model.card));
   byId("card").showModal();
+  byId("card-text").scrollTop = 0; // not where the last card was left
 }
 
 /** The elements of a Markdown text. Whatever is no Markdown of this kind stays as it is written. */
