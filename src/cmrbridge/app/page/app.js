@@ -104,7 +104,7 @@ class App {
     const facts = [
       `${x} × ${y} pixels of ${mm[0]} × ${mm[1]} mm`,
       `${about.slices} slices every ${mm[2]} mm`,
-      `${about.frames} frames`,
+      counted(about.frames),
       [vendor, scanner, field && `${field} T`].filter(Boolean).join(", "),
       ...about.notes,
     ];
@@ -249,12 +249,12 @@ class App {
     const atWork = inSight.find(({ found }) => !found.finished && !found.failed);
     show(byId("working"), atWork !== undefined);
     if (atWork) {
-      byId("working-said").textContent = `Model «${atWork.model}»: ${atWork.found.done} of ${frames} frames segmented`;
+      byId("working-said").textContent = `Model «${atWork.model}»: ${atWork.found.done} of ${counted(frames)} segmented`;
       Object.assign(byId("working-bar"), { max: frames, value: atWork.found.done });
     }
     const said = inSight.flatMap(({ model, found }) => {
       if (found.failed) return [`${model}: ${found.failed}`];
-      return found.finished ? [`${model}: ${frames} frames in ${found.finished.seconds.toFixed(1)} s`] : [];
+      return found.finished ? [`${model}: ${counted(frames)} in ${found.finished.seconds.toFixed(1)} s`] : [];
     });
     if (byId("finished").textContent !== said.join(" · ")) byId("finished").textContent = said.join(" · ");
     const failed = inSight.some(({ found }) => found.failed);
@@ -274,6 +274,8 @@ function tell(error) {
   byId("error-text").textContent = error instanceof Told ? error.message : `the page failed: ${error.message}; reload it`;
   show(byId("error"), true);
 }
+
+const counted = (frames) => `${frames} ${frames === 1 ? "frame" : "frames"}`;
 
 function tooLarge(name, size, limit) {
   const mib = (bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`;

@@ -16,7 +16,7 @@ export function drawCurve(svg, { series, frames, seconds, view, go }) {
   svg.setAttribute("viewBox", `0 0 ${SIZE.width} ${SIZE.height}`);
   svg.replaceChildren(
     ...rulers(y, top),
-    ...[["ED", view.ed], ["ES", view.es]].flatMap(([name, frame]) => mark(name, x(frame))),
+    ...marks(view).flatMap(([name, frame]) => mark(name, x(frame))),
     draw("line", { class: "now", x1: x(view.frame), x2: x(view.frame), y1: SIZE.top, y2: SIZE.height - SIZE.bottom }),
     ...series.flatMap(({ ml }, index) => CHAMBERS.flatMap((key) => line(ml, key, index, x, y))),
     ...timeAxis(frames, seconds, x),
@@ -37,6 +37,8 @@ function rulers(y, top) {
   ]);
 }
 
+const marks = ({ ed, es }) => (ed === es ? [["ED, ES", ed]] : [["ED", ed], ["ES", es]]);
+
 function mark(name, x) {
   return [
     draw("line", { class: "mark", x1: x, x2: x, y1: SIZE.top, y2: SIZE.height - SIZE.bottom }),
@@ -55,12 +57,11 @@ function line(ml, key, index, x, y) {
 
 function timeAxis(frames, seconds, x) {
   const label = (frame) => (seconds ? `${Math.round(frame * seconds * 1000)} ms` : `frame ${frame + 1}`);
-  const places = frames > 2 ? [0, Math.floor((frames - 1) / 2), frames - 1] : [0, frames - 1];
-  const anchors = ["start", "middle", "end"];
-  return places.map((frame, index) => {
-    const anchor = index === places.length - 1 ? "end" : anchors[index];
-    return draw("text", { x: x(frame), y: SIZE.height - 12, "text-anchor": anchor }, label(frame));
-  });
+  const places = [...new Set([0, ...(frames > 2 ? [Math.floor((frames - 1) / 2)] : []), frames - 1])];
+  const anchor = (frame) => (frame === 0 ? "start" : frame === frames - 1 ? "end" : "middle");
+  return places.map((frame) =>
+    draw("text", { x: x(frame), y: SIZE.height - 12, "text-anchor": anchor(frame) }, label(frame)),
+  );
 }
 
 function inWords(series, view) {

@@ -8,6 +8,7 @@ const ROWS = [
   ["ESV", "esv_ml", "mL", "volume at end-systole"],
   ["SV", "sv_ml", "mL", "stroke volume"],
 ];
+const BETWEEN_TWO = new Set(["EF", "SV"]); // of one frame alone there is no function
 const CHAMBERS = ["LV", "RV"];
 
 /** measures: the server's answer, or null while it is not known. */
@@ -21,9 +22,11 @@ export function resultsTable(model, measures) {
   );
 }
 
-function chamberRow([short, key, unit, words], measures) {
-  const cells = CHAMBERS.map((name) => make("td", { "data-measure": `${name} ${short}` }, said(measures?.[name][key], unit)));
-  return make("tr", { class: short === "EF" ? "first" : null }, heading(short, words), ...cells);
+function chamberRow([short, key, unit, meaning], measures) {
+  const none = BETWEEN_TWO.has(short) && measures && measures.ed === measures.es;
+  const words = (name) => (none ? "–" : said(measures?.[name][key], unit));
+  const cells = CHAMBERS.map((name) => make("td", { "data-measure": `${name} ${short}` }, words(name)));
+  return make("tr", { class: short === "EF" ? "first" : null }, heading(short, meaning), ...cells);
 }
 
 function massRow(measures) {
@@ -31,5 +34,5 @@ function massRow(measures) {
   return make("tr", {}, heading("Mass", "of the left ventricle's myocardium at end-diastole"), mass, make("td", {}, "–"));
 }
 
-const heading = (short, words) => make("th", { scope: "row" }, make("abbr", { title: words }, short));
+const heading = (short, meaning) => make("th", { scope: "row" }, make("abbr", { title: meaning }, short));
 const said = (value, unit) => (value === undefined ? "…" : `${value.toFixed(1)} ${unit}`);
