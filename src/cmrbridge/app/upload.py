@@ -181,7 +181,7 @@ def _of_niftis(paths: list[Path], scratch: Path) -> Study:
         raise InputError("two cines; drop them one after the other")
     both = [one for frames, _ in series for one in frames]
     joined(both)
-    note = "two images: the one with more blood near the heart is taken for end-diastole"
+    note = "two images: the first is taken for end-diastole, unless the second shows more blood near the heart"
     return Study(both, with_frames(header, 2), notes=[note])
 
 

@@ -91,7 +91,6 @@ def test_a_mask_lies_on_its_images_grid_under_its_header(package: Path, tmp_path
         np.testing.assert_array_equal(mask.header[name], own[name])
     content = gzip.decompress((tmp_path / "out" / "mask.nii.gz").read_bytes())
     assert not any(word.encode() in content for word in FIELDS.values() if isinstance(word, str))
-    assert len(lines) == 1
     assert f"LV {(hearts() == 1).sum() * 2 * 2 * 8 / 1000:.1f} mL" in lines[0]
 
 

@@ -120,6 +120,22 @@ def test_masks_stream_with_end_diastole_first(lines: list[dict], case: dict) -> 
         assert 2 * ((labels == truth) & (truth > 0)).sum() / ((labels > 0).sum() + (truth > 0).sum()) > 0.8
 
 
+def test_images_that_no_network_has_seen_are_told_after_the_first_two(
+    served: Served, case: dict, lines: list[dict]
+) -> None:
+    assert ["unlike" in line for line in lines].index(True) == 4  # two frames, each with its progress
+    assert not lines[4]["unlike"]["warn"]
+    noise = np.random.default_rng(0).integers(0, 1000, (SIZE, SIZE, 3)).astype(np.int16)
+    image = nibabel.Nifti1Image(noise, AFFINE)
+    _, other = served.json("POST", "/api/cases", bytes(image.to_bytes()))
+    found = next(line["unlike"] for line in served.segment(other["case"]) if "unlike" in line)
+    assert found["warn"]
+    assert found["score"] > found["limit"]
+    assert "look at every outline" in found["words"]
+    page = served.ask("GET", f"/api/cases/{other['case']}/download/report.html")[2].decode()
+    assert "look at every outline" in page
+
+
 def test_measures_follow_the_frames_that_are_chosen(served: Served, case: dict, lines: list[dict]) -> None:
     ml = {line["frame"]: line["ml"] for line in lines if "frame" in line}
     for query, ed, es in (("", 0, 2), ("?model=fast&ed=1&es=3", 1, 3)):
@@ -240,6 +256,7 @@ def test_answers_hold_what_the_reference_asks_for(served: Served, case: dict, li
     answers = {
         "case": case,
         "frame": lines[0],
+        "unlike": lines[4]["unlike"],
         "model": served.json("GET", "/api/models")[1]["models"][0],
         "measures": served.json("GET", f"/api/cases/{case['case']}/measures")[1],
     }
