@@ -76,7 +76,7 @@ lint: env
 	@$(BIN)/snakefmt --check Snakefile workflow/rules
 	@$(BIN)/snakemake --lint
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck envs/*.sh tests/cluster/*.sh .ci/run
+	@$(BIN)/shellcheck envs/*.sh tests/cluster/*.sh tests/app/*.sh .ci/run
 
 format: env
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
