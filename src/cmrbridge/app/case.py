@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmrbridge.core.geometry import slices_back
-from cmrbridge.core.header import allowed, label_header
+from cmrbridge.core.header import allowed, label_header, units
 from cmrbridge.data.volume import Volume
 from cmrbridge.errors import InputError
 
@@ -113,7 +113,7 @@ def seconds_between(header: Any) -> float | None:
     zooms = header.get_zooms()
     if len(zooms) < 4:
         return None
-    unit = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(header.get_xyzt_units()[1])
+    unit = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(units(header)[1])
     seconds = float(zooms[3]) * (unit or 0.0)
     return seconds if PLAUSIBLE_S[0] <= seconds <= PLAUSIBLE_S[1] else None
 

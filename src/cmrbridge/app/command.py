@@ -27,9 +27,9 @@ def predict_all(model: Path, source: Path, output: Path) -> Iterator[str]:
     if not source.exists():
         raise InputError(f"{source}: no such file or folder; name a NIfTI file, an archive or a folder of images")
     network = load_network(read_package(model), cores())
-    for path, mask in _work(source, output):
-        if mask.exists() and mask.samefile(path):
-            raise InputError(f"{mask}: is the image itself; name another output")
+    work = _work(source, output)
+    _check(work)
+    for path, mask in work:
         with private_folder() as folder:
             try:
                 case = _opened(path, folder)
@@ -46,6 +46,17 @@ def _work(source: Path, output: Path) -> list[tuple[Path, Path]]:
             raise InputError(f"{output}: one mask is written; give it a name that ends in {SUFFIXES[1]}")
         return [(source, output)]
     return [(path, output / (path.name.removesuffix(".gz").removesuffix(".nii") + SUFFIXES[1])) for path in niftis]
+
+
+def _check(work: list[tuple[Path, Path]]) -> None:
+    """InputError where a mask would take the place of an image or of another mask."""
+    images, taken = {path.resolve() for path, _ in work}, set[Path]()
+    for _, mask in work:
+        if mask.resolve() in images:
+            raise InputError(f"{mask}: is the image itself; name another output")
+        if mask in taken:
+            raise InputError(f"{mask}: the mask of two images, one packed and one not; take one of them away")
+        taken.add(mask)
 
 
 def _opened(path: Path, folder: Path) -> Case:

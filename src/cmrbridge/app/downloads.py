@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from cmrbridge.app.case import labels_file, load
-from cmrbridge.app.measures import summary
+from cmrbridge.app.measures import BETWEEN_TWO, summary
 from cmrbridge.app.package import Package
 from cmrbridge.app.shelf import Open
 
@@ -37,7 +37,8 @@ def image_file(case: Open) -> File:
     """All frames, 4-D."""
     packer = zlib.compressobj(QUICK, wbits=31)
     parts = [packer.compress((case.folder / "image.hdr").read_bytes())]
-    parts += [packer.compress(path.read_bytes()) for path in sorted((case.folder / "frames").iterdir())]
+    numbers = range(case.about["frames"])
+    parts += [packer.compress((case.folder / "frames" / f"{number:03d}.raw").read_bytes()) for number in numbers]
     return b"".join([*parts, packer.flush()]), NIFTI, "image.nii.gz"
 
 
@@ -78,7 +79,8 @@ def measures_file(case: Open, package: Package, ed: int, es: int) -> File:
     table.writerow(["measure", "lv", "rv"])
     found = summary(results[ed].ml, results[es].ml)
     for name in found["LV"]:
-        table.writerow([name, *(round(found[chamber][name], 3) for chamber in ("LV", "RV"))])
+        if ed != es or name not in BETWEEN_TWO:
+            table.writerow([name, *(round(found[chamber][name], 3) for chamber in ("LV", "RV"))])
     table.writerow(["mass_g", round(found["lv_mass_g"], 3), ""])
     return text.getvalue().encode(), "text/csv", f"measures-{package.name}.csv"
 

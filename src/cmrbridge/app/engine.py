@@ -63,10 +63,11 @@ class Engine:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
+            process_group=0,  # Ctrl-C is the server's to handle; it ends the worker
         )
         try:
             await self._ask(self._load, self._allowed.load_s)
-        except Refused:
+        except (Refused, Failed):  # else it would go on without its networks
             self._kill()
             raise
 

@@ -10,6 +10,7 @@ from cmrbridge.evaluation.clinical import DENSITY, chamber_function, volume_ml
 
 Labels = NDArray[np.uint8]
 CHAMBERS = ("LV", "RV")
+BETWEEN_TWO = ("sv_ml", "ef_percent")  # of `chamber_function`: of one frame alone there is no function
 FAULTS = {  # of core.anatomy.RULES, as a reader meets them
     "lv_one_piece": "the LV is in several pieces",
     "lv_enclosed": "the LV is not enclosed by myocardium",
@@ -37,12 +38,13 @@ def in_order(frames: int, ed: int, es: int) -> list[int]:
 
 
 def by_volume(ml: dict[int, dict[str, float]], guessed: tuple[int, int]) -> tuple[int, int]:
-    """(ED, ES): the frames of most and of least blood in the LV, the first of equals; as guessed where none has any.
+    """(ED, ES): the frames of most and of least blood in the LV, the first of equals; as guessed where fewer than two
+    have any. A frame without any is one that the network failed on, and no end-systole.
 
     ml: `volumes_ml` by frame.
     """
-    blood = {number: ml[number]["LV"] for number in sorted(ml)}
-    if not any(blood.values()):
+    blood = {number: ml[number]["LV"] for number in sorted(ml) if ml[number]["LV"] > 0}
+    if len(blood) < 2:
         return guessed
     return max(blood, key=blood.__getitem__), min(blood, key=blood.__getitem__)
 

@@ -94,5 +94,5 @@ def _check(about: dict[str, Any], path: Path) -> None:
     image = about.get("image")
     if not isinstance(image, dict) or not {"size", "spacing_mm"} <= set(image):
         raise InputError(f"{path}: does not say the size and spacing of its images; {AGAIN}")
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", str(about.get("name", ""))):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", str(about.get("name", "")), re.ASCII):
         raise InputError(f"{path}: its name must be letters, digits, '_', '-' and '.'; {AGAIN}")

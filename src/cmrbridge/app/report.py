@@ -11,7 +11,7 @@ from PIL import Image
 
 from cmrbridge import __version__
 from cmrbridge.app.case import frame, load
-from cmrbridge.app.measures import CHAMBERS, summary
+from cmrbridge.app.measures import BETWEEN_TWO, CHAMBERS, summary
 from cmrbridge.app.package import Package
 from cmrbridge.app.shelf import Open
 from cmrbridge.core.anatomy import STRUCTURES, grow
@@ -35,7 +35,11 @@ def report_page(case: Open, package: Package, masks: dict[str, Labels], ed: int,
     return environment.get_template("report.html.j2").render(
         model=package.about,
         card=package.digest,
-        rows=[(words, *(found[chamber][name] for chamber in CHAMBERS)) for name, words in ROWS.items()],
+        rows=[
+            (words, *(found[chamber][name] for chamber in CHAMBERS))
+            for name, words in ROWS.items()
+            if ed != es or name not in BETWEEN_TWO
+        ],
         mass=found["lv_mass_g"],
         source={SOURCE[name]: value for name, value in case.about["source"].items()},
         frames=frames,

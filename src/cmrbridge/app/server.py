@@ -1,6 +1,7 @@
 """The routes of docs/reference/openapi.yaml, and what holds them together while the server runs."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from cmrbridge.app.pages import Page, read_pages
 from cmrbridge.app.receive import receive_body, unless_gone
 from cmrbridge.app.security import Guard
 from cmrbridge.app.segmenting import segmented
-from cmrbridge.app.settings import Allowed
+from cmrbridge.app.settings import FULL_DISK, Allowed
 from cmrbridge.app.shelf import Full, Open, Shelf
 
 GONE = "the study is not open any more; open it again"
@@ -95,7 +96,7 @@ def _number(text: str | None, case: Open, default: int) -> int:
     """The number of a frame."""
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal() and int(text) < case.about["frames"]):
+    if not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) < case.about["frames"]):
         raise HTTPException(404, f"there is no such frame; they count from 0 to {case.about['frames'] - 1}")
     return int(text)
 
@@ -236,8 +237,10 @@ async def _http(request: Request, error: Exception) -> Response:
     return _told(error.status_code, error.detail)
 
 
-async def _full_disk(request: Request, error: Exception) -> Response:
-    return _told(507, "the disk is full; make room in the folder for temporary files and try again")
+async def _disk(request: Request, error: Exception) -> Response:
+    if isinstance(error, FileNotFoundError):  # closed in the meantime
+        return _told(404, GONE)
+    return _told(507, FULL_DISK)
 
 
 async def _left(request: Request, error: Exception) -> Response:
@@ -253,7 +256,7 @@ HANDLERS: dict[Any, Any] = {
     Refused: _refused,
     Failed: _failed,
     Full: _failed,
-    OSError: _full_disk,
+    OSError: _disk,
     ClientDisconnect: _left,
     Exception: _unknown,
 }

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 
 MIB, GIB = 1 << 20, 1 << 30
+MOST_CORES = 16  # each thread of each network takes some of `Allowed.memory`: 128 of them leave hardly any
+FULL_DISK = "the disk is full; make room in the folder for temporary files and try again"
 
 
 @dataclass(frozen=True)
@@ -24,5 +26,6 @@ class Allowed:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may use, `MOST_CORES` of them at most."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, MOST_CORES)

@@ -3,9 +3,10 @@
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "cmrbridge-app-"
@@ -30,14 +31,18 @@ def private_folder() -> Iterator[Path]:
 def _remove_abandoned() -> None:
     """Folders of servers that were killed: the kernel has let go of their locks."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        lock = folder / LOCK
-        if folder.is_symlink() or not lock.is_file() or folder.stat().st_uid != os.getuid():
-            continue
-        descriptor = os.open(lock, os.O_RDWR)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
-            continue  # its server is alive
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):  # another user's, or gone by now
+            _remove_unless_locked(folder)
+
+
+def _remove_unless_locked(folder: Path) -> None:
+    """OSError where it is in use, or not there any more."""
+    about = folder.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+        return
+    descriptor = os.open(folder / LOCK, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(descriptor)

@@ -4,6 +4,7 @@ It reads requests from its standard input and answers on its standard output (`m
 keeps nothing between them but the networks. ``python -m cmrbridge.app.worker``, started by `engine`.
 """
 
+import errno
 import gzip
 import os
 import re
@@ -18,6 +19,7 @@ from cmrbridge.app.case import frame as read_frame
 from cmrbridge.app.case import load as read_case
 from cmrbridge.app.messages import Message, packed, read_message
 from cmrbridge.app.package import read_packages
+from cmrbridge.app.settings import FULL_DISK
 from cmrbridge.errors import InputError
 
 DOES = ("load", "open", "sample", "segment", "unlike")
@@ -86,9 +88,17 @@ def _answer(bench: Bench, request: Message) -> Message:
         return {"error": without_paths(str(error), str(words.get("folder", "")))}, b""
     except MemoryError:
         return {"error": "it needs more memory than the app may take; drop a smaller study"}, b""
-    except Exception as error:  # a bug of ours: where it happened, but nothing that was read, goes to the terminal
-        sys.stderr.write("".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}\n")
-        return {"fault": type(error).__name__}, b""
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return ({"error": FULL_DISK} if full else _fault(error)), b""
+    except Exception as error:
+        return _fault(error), b""
+
+
+def _fault(error: Exception) -> dict[str, str]:
+    """A bug of ours: where it happened, but nothing that was read, goes to the terminal."""
+    sys.stderr.write("".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}\n")
+    return {"fault": type(error).__name__}
 
 
 def without_paths(message: str, folder: str) -> str:

@@ -29,6 +29,15 @@ def allowed(header: Any) -> Any:
     return clean
 
 
+def units(header: Any) -> tuple[str, str]:
+    """Of space and of time, as nibabel names them; "unknown" where the header's code stands for none."""
+    try:
+        space, time = header.get_xyzt_units()
+    except KeyError:
+        return "unknown", "unknown"
+    return space, time
+
+
 def write_like(labels: NDArray[np.uint8], source: Path, path: Path) -> None:
     """Write labels (x, y, slice) with the geometry of an image file: same axes, affine, codes, units; atomically."""
     import nibabel
@@ -49,7 +58,7 @@ def label_header(header: Any, shape: tuple[int, ...], source: Path) -> Any:
         raise InputError(
             f"{source}: shape {header.get_data_shape()} is not the {shape} that was prepared; ingest it again"
         )
-    zooms: Any = header.get_zooms()[: len(shape)]
+    zooms: Any = np.abs(header.get_zooms()[: len(shape)])  # a time may run backwards in a lying header
     header = allowed(header)
     header.set_data_shape(shape)
     header.set_zooms(zooms)

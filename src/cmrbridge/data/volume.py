@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.core.geometry import columns_last, slice_axis, slices_last
+from cmrbridge.core.header import units
 from cmrbridge.errors import InputError
 
 LARGEST_BYTES = 4 * 2**30  # of one file, unpacked
@@ -57,14 +58,17 @@ def _volume(image: Any, frame: int | None, path: Path) -> Volume:
         raise InputError(f"{path}: {int((~np.isfinite(voxels)).sum())} voxels are NaN or infinite; {ANEW}")
     if voxels.min() == voxels.max():
         raise InputError(f"{path}: every voxel is {voxels.flat[0]:g}; {ANEW}")
-    unit = MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)
+    unit = MILLIMETRES.get(units(image.header)[0], 1.0)
     x, y, z = (float(zoom) * unit for zoom in image.header.get_zooms()[:3])
     edges = (x, y, z)
     if not all(SPACING_MM[0] <= edge <= SPACING_MM[1] for edge in edges):
         raise InputError(_no_spacing(path, edges))
     axis = slice_axis(voxels.shape, edges)
     first, second, last = (edges[one] for one in columns_last(axis))
-    return Volume(slices_last(voxels, axis), _affine(image, axis), (first, second, last), axis)
+    affine = _affine(image, axis)
+    if not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
+        raise InputError(f"{path}: its affine {affine.tolist()} tells no place; {ANEW}")
+    return Volume(slices_last(voxels, axis), affine, (first, second, last), axis)
 
 
 def read_labels(path: Path, frame: int | None, codes: dict[str, int], image: Volume) -> NDArray[np.uint8]:

@@ -1,6 +1,8 @@
 """What goes wrong while it runs: each time the server goes on, the case stays usable, and nothing is left behind."""
 
+import asyncio
 import contextlib
+import errno
 import gzip
 import os
 import signal
@@ -16,7 +18,10 @@ import nibabel
 import numpy as np
 import pytest
 
+from cmrbridge.app.engine import Engine, Failed
+from cmrbridge.app.settings import Allowed
 from cmrbridge.app.temporary import private_folder
+from cmrbridge.app.worker import Bench, _answer
 from serving import SIZE, Served, painted, running, write_package
 
 Serving = Callable[..., contextlib.AbstractContextManager[Served]]
@@ -209,6 +214,62 @@ def test_a_server_that_runs_keeps_its_folder_when_another_starts(
             assert mine.stat().st_mode & 0o777 == 0o700
         assert not other.exists()
     assert [*tmp_path.iterdir()] == []
+
+
+def test_folders_of_other_users_and_those_that_vanish_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    closed = tmp_path / "cmrbridge-app-other"
+    closed.mkdir()
+    (closed / "lock").touch()
+    (tmp_path / "cmrbridge-app-gone").mkdir()  # its lock is gone already
+    own = os.open
+
+    def guarded(path: object, *rest: int) -> int:
+        if Path(str(path)).parent == closed:
+            raise PermissionError
+        return own(path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("os.open", guarded)
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path, **how: denied() if closed in path.parents else stat(path, **how))
+    with private_folder() as mine:
+        assert mine.is_dir()
+    assert closed.is_dir()
+
+
+def denied() -> os.stat_result:
+    raise PermissionError(13, "denied")
+
+
+def test_a_worker_that_did_not_load_is_not_asked_again() -> None:
+    async def asked() -> int | None:
+        engine = Engine([], 1, Allowed(memory="much"))  # type: ignore[arg-type]
+        with pytest.raises(Failed, match="TypeError"):
+            await engine.call({"do": "sample", "folder": "nowhere"}, 60)
+        return engine.pid
+
+    assert asyncio.run(asked()) is None
+
+
+def test_ctrl_c_reaches_the_server_alone(served: Served) -> None:
+    """The terminal sends it to the whole group; the worker would print where it was interrupted."""
+    opened(served)
+    (worker,) = served.workers()
+    assert os.getpgid(worker) != os.getpgid(served.process.pid)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(OSError(errno.ENOSPC, "no"), "disk is full"), (OSError(errno.EIO, "no"), None)]
+)
+def test_a_full_disk_is_no_bug(error: OSError, words: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("cmrbridge.app.upload.open_upload", full)
+    told, _ = _answer(Bench(), ({"do": "open", "upload": "nowhere", "folder": "x"}, b""))
+    assert told == {"fault": "OSError"} if words is None else words in told["error"]
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -49,6 +49,9 @@ def test_ed_and_es_are_the_frames_of_most_and_least_blood() -> None:
     ml = {number: {"LV": volume} for number, volume in enumerate([90.0, 100.0, 40.0, 40.0])}
     assert by_volume(ml, (0, 3)) == (1, 2)
     assert by_volume({0: {"LV": 0.0}, 1: {"LV": 0.0}}, (1, 0)) == (1, 0)
+    failed = {number: {"LV": volume} for number, volume in enumerate([90.0, 100.0, 0.0, 40.0])}
+    assert by_volume(failed, (0, 2)) == (1, 3)  # no ventricle is without blood
+    assert by_volume({0: {"LV": 90.0}, 1: {"LV": 0.0}}, (0, 1)) == (0, 1)
     assert in_order(5, 0, 3) == [0, 3, 1, 2, 4]
     assert in_order(1, 0, 0) == [0]
 

@@ -28,7 +28,14 @@ def test_refuses_a_folder_that_lacks_a_file_or_holds_another(tmp_path: Path, nam
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("format", 2), ("labels", {"LV": 3, "MYO": 2, "RV": 1}), ("image", {}), ("name", "../up"), ("name", "<b>")],
+    [
+        ("format", 2),
+        ("labels", {"LV": 3, "MYO": 2, "RV": 1}),
+        ("image", {}),
+        ("name", "../up"),
+        ("name", "<b>"),
+        ("name", "réseau"),
+    ],
 )
 def test_refuses_what_it_would_misread(tmp_path: Path, field: str, value: object) -> None:
     folder = write_package(tmp_path / "fast")

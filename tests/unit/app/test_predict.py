@@ -13,6 +13,7 @@ from cmrbridge.app.case import frame, labels_file
 from cmrbridge.app.command import predict_all
 from cmrbridge.app.package import read_package
 from cmrbridge.app.predict import load_network, segment, slices_of
+from cmrbridge.app.settings import cores
 from cmrbridge.app.upload import open_upload
 from cmrbridge.core.geometry import restore
 from cmrbridge.core.header import write_like
@@ -130,6 +131,24 @@ def test_the_command_says_what_to_do(package: Path, tmp_path: Path, source: str,
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=words):
         [*predict_all(package, tmp_path / source, tmp_path / output)]
+
+
+def test_a_large_machine_does_not_fill_the_workers_memory_with_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(128), raising=False)
+    assert cores() == 16
+
+
+@pytest.mark.parametrize(("output", "words"), [("in", "is the image itself"), ("out", "mask of two images")])
+def test_no_mask_takes_the_place_of_an_image_or_another_mask(
+    package: Path, tmp_path: Path, output: str, words: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.nii", "a.nii.gz"):
+        write_image(tmp_path / "in" / name, hearts())
+    before = (tmp_path / "in" / "a.nii.gz").read_bytes()
+    with pytest.raises(InputError, match=words):
+        [*predict_all(package, tmp_path / "in", tmp_path / output)]
+    assert (tmp_path / "in" / "a.nii.gz").read_bytes() == before
 
 
 def test_labels_of_all_frames_come_under_a_header_of_four_dimensions(package: Path, tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 import yaml
 
+from cmrbridge.app.case import write_raw
+from cmrbridge.app.downloads import image_file
 from cmrbridge.app.pages import FOLDER, read_pages
 from cmrbridge.app.server import ROUTES
+from cmrbridge.app.shelf import Open
 from serving import SIZE, Served, painted, running, seal, write_package
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "openapi.yaml"
@@ -106,6 +109,21 @@ def test_frames_come_back_in_their_place(served: Served, case: dict) -> None:
         np.testing.assert_allclose(image.affine, AFFINE, atol=1e-5)
 
 
+def test_more_than_a_thousand_frames_stay_in_order(tmp_path: Path) -> None:
+    for number in range(1002):
+        write_raw(tmp_path / "frames" / f"{number:03d}.raw", np.array([number], "<i2"))
+    (tmp_path / "image.hdr").write_bytes(b"")
+    content, _, _ = image_file(Open("key", tmp_path, {"frames": 1002}))
+    np.testing.assert_array_equal(np.frombuffer(gzip.decompress(content), "<i2"), np.arange(1002))
+
+
+def test_a_study_that_was_closed_is_not_a_full_disk(served: Served) -> None:
+    _, about = served.json("POST", "/api/cases", study(hearts()[..., 0]))
+    next(served.temporary.rglob(f"{about['case']}/frame.hdr")).unlink()
+    status, told = served.json("GET", f"/api/cases/{about['case']}/frames/0.nii.gz")
+    assert (status, "open it again" in told["error"]) == (404, True)
+
+
 def test_masks_stream_with_end_diastole_first(lines: list[dict], case: dict) -> None:
     frames = [line for line in lines if "frame" in line]
     assert [line["frame"] for line in frames] == [0, 2, 1, 3]
@@ -188,8 +206,11 @@ def test_what_a_model_says_of_itself_is_no_markup_in_the_report(tmp_path: Path) 
         _, about = server.json("POST", "/api/cases", study(hearts()[..., 0]))
         server.segment(about["case"])
         page = server.ask("GET", f"/api/cases/{about['case']}/download/report.html")[2].decode()
+        table = server.ask("GET", f"/api/cases/{about['case']}/download/measures.csv")[2].decode()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+    assert ("EDV" in page, "EF (%)" in page) == (True, False)  # of one frame there is no function
+    assert ("edv_ml" in table, "ef_percent" in table) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +224,7 @@ def test_what_a_model_says_of_itself_is_no_markup_in_the_report(tmp_path: Path) 
         ("GET", "/api/cases/{case}/truth/0.nii.gz", 404, "only the sample"),
         ("GET", "/api/cases/{case}/measures?model=other", 404, "choose from fast"),
         ("GET", "/api/cases/{case}/measures?ed=x", 404, "no such frame"),
+        ("GET", "/api/cases/{case}/measures?ed=" + "9" * 5000, 404, "no such frame"),
         ("GET", "/api/cases/{case}/download/passwd", 404, "mask.nii.gz"),
         ("POST", "/api/models", 405, ""),
         ("POST", "/api/cases", 400, "empty"),

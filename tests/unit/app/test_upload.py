@@ -189,3 +189,28 @@ def test_header_of_another_byte_order_and_scale(tmp_path: Path) -> None:
     case, frames = opened(content, tmp_path)
     np.testing.assert_allclose(frames[0], 0.5 * CINE[..., 0] + 3)
     assert case.dtype == "<f4"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("xyzt_units", 5, None),  # codes that stand for nothing
+        ("xyzt_units", 58, None),
+        ("pixdim", [1, 2, 2, 8, -1, 0, 0, 0], None),
+        ("srow_x", [np.nan] * 4, "affine"),
+        ("srow_y", [0] * 4, "affine"),
+    ],
+)
+def test_a_header_that_lies_is_read_or_refused_and_no_crash(
+    field: str, value: object, words: str | None, tmp_path: Path
+) -> None:
+    image = nibabel.Nifti1Image(CINE, np.diag([2, 2, 8, 1]))
+    content = bytes(image.to_bytes())
+    header = nibabel.Nifti1Header(content[:348], check=False)
+    header[field] = value
+    damaged = header.binaryblock + content[348:]
+    if words:
+        assert words in refused(damaged, tmp_path)
+        return
+    case, _ = opened(damaged, tmp_path)
+    assert (case.frames, case.seconds_per_frame) == (CINE.shape[3], None)
