@@ -41,7 +41,9 @@ def serve(models: list[Path], port: int, browser: bool, allowed: Allowed | None 
         print(f"{address}\nFor research use only. Nothing leaves this machine. Stop with Ctrl-C.", flush=True)
         if browser:
             webbrowser.open(address)
-        uvicorn.Server(config).run([listener])
+        server = uvicorn.Server(config)
+        signal.signal(signal.SIGHUP, server.handle_exit)  # as uvicorn does with the others: an exit raised in the
+        server.run([listener])  # middle of an answer would end that answer alone
 
 
 def _listening(port: int) -> socket.socket:

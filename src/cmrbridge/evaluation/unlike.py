@@ -64,11 +64,16 @@ def fit(features: Floats) -> Likeness:
 
 
 def shrinkage(centred: Floats) -> tuple[float, float]:
-    """(weight of the sphere, its variance) of Ledoit & Wolf 2004 from centred rows (n, d)."""
+    """(weight of the sphere, its variance) of Ledoit & Wolf 2004 from centred rows (n, d).
+
+    Two rows lie opposite each other about their mean, which the estimate takes for certainty: there all is sphere.
+    """
     count, width = centred.shape
     gram = centred @ centred.T  # the covariance, d × d, is never formed
     squares, inner = float((gram**2).sum()) / count**2, np.diag(gram)
     sphere = float(inner.sum()) / count / width
+    if count == 2:
+        return 1.0, sphere
     distance = squares - width * sphere**2
     noise = float((inner**2).sum()) / count**2 - squares / count
     return (float(np.clip(noise / distance, 0, 1)) if distance > 0 else 1.0), sphere

@@ -75,6 +75,14 @@ def test_of_more_of_the_same_hardly_any_is_called_unlike_however_few_there_were(
         assert np.mean(rates) > 0.002, "a limit that nothing passes warns of nothing"
 
 
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_few_subjects_give_a_limit_that_others_of_the_kind_keep(count: int) -> None:
+    """Left out one by one, three are fitted by two, whose covariance seems certain."""
+    random = np.random.default_rng(count)
+    model = calibrated(random.normal(size=(count, 40)), random.normal(size=(1, 40)))
+    assert 0 < model["limit"] < 10
+
+
 def test_validation_subjects_alone_would_not_do() -> None:
     """Why the training subjects join: three validation subjects' largest score is passed by one new one in four."""
     generator = np.random.default_rng(4)
