@@ -40,6 +40,7 @@ include: "workflow/rules/nnunet.smk"
 include: "workflow/rules/apply.smk"
 include: "workflow/rules/shift.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/tracking.smk"
@@ -48,6 +49,7 @@ include: "workflow/rules/tracking.smk"
 localrules:  # the tracker is the one writer of MLflow's database; a cluster's nodes may reach no network
     all,
     atlas,
+    export,
     track,
     download,
 
@@ -72,3 +74,9 @@ rule all:
 rule atlas:
     input:
         f"{ATLAS}/atlas.html",
+
+
+# the best networks as files for `cmrbridge serve`, a small fast one and an accurate one
+rule export:
+    input:
+        expand(f"{MODEL}/checksums.json", pick=["fast", "accurate"]),

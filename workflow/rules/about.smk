@@ -60,7 +60,11 @@ def about_study():
 
 def identity_of(wildcards):
     """What the card says of a run's network."""
-    run = run_at(wildcards)
+    return identity_at(run_at(wildcards))
+
+
+def identity_at(run):
+    """The same of a row of the grid."""
     beside = [
         *(["generated pairs"] if run.synthetic else []),
         *([f"its images redrawn by {run.translated}"] if run.translated else []),

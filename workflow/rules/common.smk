@@ -24,6 +24,7 @@ from cmrbridge.plan.config import (
 )
 from cmrbridge.plan.consent import is_admitted, read_forgotten
 from cmrbridge.plan.downloads import awaited, sources_of
+from cmrbridge.plan.export import exportable, some
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of
 from cmrbridge.plan.grid import (
@@ -60,6 +61,7 @@ RUN_AT = by_keys(RUNS)
 PROBED = probed(RUNS, STUDY)
 APPLIED = applied(RUNS, STUDY)
 DOSES = doses(STUDY)
+EXPORTABLE = exportable(RUNS, STUDY)
 TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
 
 RESULTS = f"results/{STUDY['study']}"
@@ -78,6 +80,7 @@ TRANSLATION = f"{RESULTS}/translation/{{source}}/seed-{{generator_seed}}"
 RENDERED = f"{SYNTHESIS}/render/{{moment}}"
 FIDELITY = f"{RESULTS}/fidelity/{{source}}/seed-{{generator_seed}}/{{moment}}"
 EXPORT = f"{RESULTS}/export/{{source}}/seed-{{generator_seed}}/{{moment}}"
+MODEL = f"{RESULTS}/export/{{pick}}"
 PRIVACY = f"{RESULTS}/privacy/{{source}}/seed-{{generator_seed}}/{{moment}}"
 SEGMENTATION = (
     f"{RESULTS}/segmentation/{{scenario}}/{{arm}}/{{architecture}}/seed-{{seed}}"
@@ -115,6 +118,7 @@ wildcard_constraints:
     part="training|test",
     moment=r"end|step-\d+",
     form="nifti|png",
+    pick="fast|accurate",
     seed=r"\d+",
     generator_seed=r"\d+",
 

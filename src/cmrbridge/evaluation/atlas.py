@@ -12,10 +12,10 @@ from cmrbridge.core.anatomy import PHASES, STRUCTURES
 from cmrbridge.core.pack import Pack, read_pack
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.clinical import DENSITY, chamber_function, volume_ml
-from cmrbridge.evaluation.features import scattering
 from cmrbridge.evaluation.frames import write_frame
 from cmrbridge.evaluation.scans import read_scans
 from cmrbridge.evaluation.separation import plane, separations
+from cmrbridge.evaluation.texture import middle, texture
 from cmrbridge.evaluation.volumes import read_reference, spacing_of
 
 LEVELS = 32  # bins of the 256 grey levels
@@ -68,9 +68,9 @@ def _looks(path: Path, table: Path, wanted: set[Key], report: Callable[..., None
     for done, key in enumerate(people, 1):
         own = pack.select([i for i, case in enumerate(pack.cases) if (case.dataset, case.subject) == key])
         counts = np.bincount(own.images.ravel() // (256 // LEVELS), minlength=LEVELS)
-        middle = own.images[_middle(own)]
+        shown = own.images[_middle(own)]
         found[key] = {
-            "features": _texture(middle),
+            "features": texture(shown),
             "histogram": counts / counts.sum(),
             **{GREYS[name]: _median(own, code) for name, code in STRUCTURES.items()},
         }
@@ -86,17 +86,8 @@ def _middle(pack: Pack) -> NDArray[np.intp]:
     for index in range(len(pack.cases)):
         rows = np.flatnonzero(pack.case == index)
         rows = rows[np.argsort(pack.position[rows], kind="stable")]
-        chosen.append(rows[len(rows) // 4 : max(len(rows) - len(rows) // 4, len(rows) // 4 + 1)])
+        chosen.append(rows[middle(len(rows))])
     return np.concatenate(chosen)
-
-
-def _texture(images: NDArray[np.uint8]) -> Floats:
-    """(122,) scattering features, mean over slices (n, y, x), each standardised before as networks do: brightness and
-    overall contrast, which they never see, don't count. Brought to 0…1, two deviations below the mean to four above."""
-    values = images.astype(np.float32)
-    spread = values.std(axis=(1, 2), keepdims=True)
-    standard = (values - values.mean(axis=(1, 2), keepdims=True)) / np.maximum(spread, 1)
-    return scattering(np.clip((standard + 2) / 6, 0, 1), orientations=6, middle=True).mean(axis=0)
 
 
 def _median(pack: Pack, code: int) -> float:

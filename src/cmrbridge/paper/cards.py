@@ -17,6 +17,10 @@ from cmrbridge.paper.tables import pipe_table
 
 COLUMNS = {("dice", MEAN): "Dice", ("dice", "LV"): "LV", ("dice", "MYO"): "MYO", ("dice", "RV"): "RV"}
 DISTANCE = ("hd95", MEAN)
+INTENDED_USE = (
+    "Research only: to study how segmenters of short-axis cine cardiac MR fare on scanners they have not seen. "
+    "Not a medical device; not for diagnosis, nor for any decision about a patient."
+)
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,14 @@ def write_card(
         "## What it is",
         _what(identity, model, about),
         "## Intended use",
-        "Research only: to study how segmenters of short-axis cine cardiac MR fare on scanners they have not seen. "
-        "Not a medical device; not for diagnosis, nor for any decision about a patient.",
+        INTENDED_USE,
         "## Training data",
-        _training(identity, people),
+        training_data(identity.training, people),
         "## Metrics",
-        _metrics(identity, scored, people),
+        "Mean ± standard deviation over n test subjects, each the mean over its phases, of this one network:",
+        metrics_table(scored[scored.seed == identity.seed], identity.source, people) + "\n" + between_seeds(scored),
         "## Limits",
-        _limits(identity, scored, people),
+        limits(identity.training, scored[scored.seed == identity.seed], people),
         "## How to load",
         _loading(model, identity.architecture),
     ]
@@ -96,8 +100,9 @@ def _what(identity: Identity, model: Path, about: Record) -> str:
     )
 
 
-def _training(identity: Identity, people: pd.DataFrame) -> str:
-    own = people[people.domain.isin(identity.training)]
+def training_data(training: Sequence[str], people: pd.DataFrame) -> str:
+    """A table of the domains ``training`` and what their licences ask. people: rows of `read_scans`."""
+    own = people[people.domain.isin(training)]
     rows = [
         {
             "Domain": domain,
@@ -118,23 +123,25 @@ def _training(identity: Identity, people: pd.DataFrame) -> str:
     )
 
 
-def _metrics(identity: Identity, scored: pd.DataFrame, people: pd.DataFrame) -> str:
-    means = _per_subject(scored[scored.seed == identity.seed])
-    vendors = people.drop_duplicates(["domain", "subject"]).set_index(["domain", "subject"]).vendor
-    means = means.assign(vendor=[vendors.get(key, "") for key in zip(means.target, means.subject)])
+def metrics_table(scored: pd.DataFrame, source: str, people: pd.DataFrame) -> str:
+    """A row per domain and vendor: n test subjects, and mean ± SD over them. scored: `COLUMNS` of cases.csv with the
+    mean over structures; of several seeds, a subject's mean."""
     rows = [
-        {"Tested on": f"{target}{' (own source)' if target == identity.source else ''}", "Vendor": vendor or "–"}
+        {"Tested on": f"{target}{' (own source)' if target == source else ''}", "Vendor": vendor or "–"}
         | {"n": group.subject.nunique()}
         | {title: _spread(group, *key, ".3f") for key, title in COLUMNS.items()}
         | {"HD95 (mm)": _spread(group, *DISTANCE, ".1f")}
-        for (target, vendor), group in means.groupby(["target", "vendor"])
+        for target, vendor, group in by_vendor(scored, people)
     ]
-    return (
-        "Mean ± standard deviation over n test subjects, each the mean over its phases, of this one network:\n\n"
-        + pipe_table(pd.DataFrame(rows))
-        + "\n"
-        + _between_seeds(scored)
-    )
+    return pipe_table(pd.DataFrame(rows))
+
+
+def by_vendor(scored: pd.DataFrame, people: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """(domain, vendor, a row per test subject, structure and metric), in the order of the names."""
+    means = _per_subject(scored)
+    vendors = people.drop_duplicates(["domain", "subject"]).set_index(["domain", "subject"]).vendor
+    means = means.assign(vendor=[vendors.get(key, "") for key in zip(means.target, means.subject)])
+    return [(str(target), str(vendor), group) for (target, vendor), group in means.groupby(["target", "vendor"])]
 
 
 def _per_subject(scored: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +155,8 @@ def _spread(group: pd.DataFrame, metric: str, structure: str, form: str) -> str:
     return f"{values.mean():{form}}" + (f" ± {values.std():{form}}" if len(values) > 1 else "")
 
 
-def _between_seeds(scored: pd.DataFrame) -> str:
+def between_seeds(scored: pd.DataFrame) -> str:
+    """How far the trainings of one recipe lie apart, in words."""
     dice = scored[(scored.metric == "dice") & (scored.structure == MEAN)]
     means = dice.groupby(["target", "seed"]).value.mean().unstack()
     if means.shape[1] < 2:
@@ -157,15 +165,16 @@ def _between_seeds(scored: pd.DataFrame) -> str:
     return f"Standard deviation between its {means.shape[1]} trainings, in points of Dice: {spread}."
 
 
-def _limits(identity: Identity, scored: pd.DataFrame, people: pd.DataFrame) -> str:
-    own = people[people.domain.isin(identity.training)]
+def limits(training: Sequence[str], scored: pd.DataFrame, people: pd.DataFrame) -> str:
+    """What speaks against trusting the network, as a list; ``scored`` as in `metrics_table`."""
+    own = people[people.domain.isin(training)]
     lines = [
         f"Trained on {own.subject[own.split == 'train'].nunique()} subjects of vendor {listed(own.vendor)}: it knows "
         "no other patients, scanners or protocols than these show.",
         "It outlines whatever it is given: it does not say when an image is not a short-axis cine slice.",
         "The numbers above hold for the domains named there; measure it on your own data before you rely on it.",
     ]
-    dice = scored[(scored.metric == "dice") & (scored.seed == identity.seed) & (scored.structure != MEAN)]
+    dice = scored[(scored.metric == "dice") & (scored.structure != MEAN)]
     zero = int((dice.value == 0).sum())
     if zero:
         lines.append(

@@ -11,6 +11,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import BATCH_NORM, CAGED, arms_of, check_architectures
 from cmrbridge.plan.catalogue import known, located, merge
 from cmrbridge.plan.domains import check_applied, check_scenario
+from cmrbridge.plan.export import check_export
 from cmrbridge.plan.generators import check_generators
 from cmrbridge.plan.nnunet import check_nnunet
 from cmrbridge.plan.places import leave_out, overlay_of
@@ -153,6 +154,7 @@ def _check_references(study: Study) -> None:
         known(arm, study["arms"], "run.arms", "arms")
         _check_arm(arm, study)
     check_applied(study, labelled_domains(study))
+    check_export(study)
     sources = [scenario["source"] for scenario in scenarios_of(study).values()]
     if len(set(sources)) < len(sources):
         raise InputError(f"run.scenarios: two of them have one source ({', '.join(sources)}); make a study of each")

@@ -1,0 +1,113 @@
+"""Export: the networks that did best on the source's validation subjects, as models that run without torch.
+
+Needs   segmentation/…/{model.safetensors,metrics.jsonl,record.json} and scores of the runs of app.arms, data/{domain}/training.npz
+Makes   results/{study}/export/{fast,accurate}/{model.onnx,model.json,card.md,checksums.json,bundle/}; no part of a study, but
+        the target `export`
+"""
+
+
+def export_keys():
+    """The runs to choose from, as plain data."""
+    return [
+        {"scenario": run.scenario, **identity_at(run)}
+        for run in EXPORTABLE.itertuples()
+    ]
+
+
+def export_training():
+    """Domains that trained one of the runs to choose from."""
+    return list(dict.fromkeys(sum(EXPORTABLE.training, [])))
+
+
+def export_domains():
+    """These, and those that such a run was tested on."""
+    return list(dict.fromkeys([*export_training(), *sum(EXPORTABLE.tested, [])]))
+
+
+rule export_network:
+    input:
+        models=lambda wildcards: over(
+            some(EXPORTABLE), f"{SEGMENTATION}/model.safetensors"
+        ),
+        metrics=over(EXPORTABLE, f"{SEGMENTATION}/metrics.jsonl"),
+        training=expand(f"{DATA}/training.npz", domain=export_training()),
+    output:
+        onnx=f"{MODEL}/model.onnx",
+        weights=directory(f"{MODEL}/bundle/models"),
+        chosen=f"{MODEL}.chosen.json",
+        record=f"{MODEL}.record.json",
+    log:
+        f"{MODEL}.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(4000),
+        runtime=more(30),
+    params:
+        code=code(
+            "export_network",
+            "cmrbridge.segmentation.export",
+            *(
+                f"cmrbridge.segmentation.architectures.{name}"
+                for name in dict.fromkeys(EXPORTABLE.architecture)
+            ),
+        ),
+        candidates=export_keys(),
+        domains=export_training(),
+    script:
+        "../scripts/export_network.py"
+
+
+rule fit_unlike:
+    input:
+        chosen=f"{MODEL}.chosen.json",
+        training=expand(f"{DATA}/training.npz", domain=export_training()),
+    output:
+        unlike=f"{MODEL}.unlike.json",
+        record=f"{MODEL}.unlike.record.json",
+    log:
+        f"{MODEL}.unlike.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(4000),
+        runtime=more(30),
+    params:
+        code=code("fit_unlike", "cmrbridge.evaluation.unlike"),
+        domains=export_training(),
+    script:
+        "../scripts/fit_unlike.py"
+
+
+rule describe_export:
+    input:
+        onnx=f"{MODEL}/model.onnx",
+        weights=f"{MODEL}/bundle/models",
+        chosen=f"{MODEL}.chosen.json",
+        unlike=f"{MODEL}.unlike.json",
+        records=over(EXPORTABLE, f"{SEGMENTATION}/record.json"),
+        cases=over(EXPORTABLE, f"{SCORES}/cases.csv"),
+        subjects=expand(
+            f"{INGEST}/subjects.csv",
+            dataset=dict.fromkeys(map(dataset_of, export_domains())),
+        ),
+        splits=expand(f"{DATA}/split.csv", domain=export_domains()),
+    output:
+        model=f"{MODEL}/model.json",
+        card=f"{MODEL}/card.md",
+        metadata=f"{MODEL}/bundle/configs/metadata.json",
+        inference=f"{MODEL}/bundle/configs/inference.json",
+        checksums=f"{MODEL}/checksums.json",
+    log:
+        f"{MODEL}.card.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(2000),
+        runtime=more(10),
+    params:
+        code=code("describe_export", "cmrbridge.paper.exported"),
+        study=STUDY["study"],
+        domains=export_domains(),
+    script:
+        "../scripts/describe_export.py"
