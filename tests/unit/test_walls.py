@@ -19,6 +19,7 @@ BORROWED = {"torch", "numpy", "monai", "diffusers", "einops", "safetensors"}  # 
 TRAINABLE = [
     "segmentation.train", "segmentation.predict", "masks.train", "masks.sample", "synthesis.train", "synthesis.render",
 ]  # fmt: skip
+SERVING = {"numpy", "nibabel", "jinja2", "PIL", "onnxruntime", "starlette", "uvicorn"}
 RUNTIME = {"numpy", "torch", "psutil", "rich"}
 TRACKING = [PACKAGE / "runtime" / name for name in ("tracking.py", "registry.py", "removal.py")]
 
@@ -114,7 +115,7 @@ EVERY = sorted(PACKAGE.rglob("*.py"))
 
 def test_every_room_has_its_wall() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert rooms == STAGES | {"cli", "core", "custody", "paper", "plan", "runtime"}
+    assert rooms == STAGES | {"app", "cli", "core", "custody", "paper", "plan", "runtime"}
 
 
 @pytest.mark.parametrize("path", in_rooms(*sorted(STAGES)), ids=label)
@@ -164,6 +165,19 @@ def test_custody_knows_files_and_no_stage(path: Path) -> None:
     assert beyond(path, COMMON | {"cmrbridge.custody", "cmrbridge.runtime", "cmrbridge.plan.consent"}) == set()
     assert not any(within(name, {"cmrbridge.runtime.removal"}) for name in imports(path))
     assert foreign(imports(path)) <= {"numpy"}
+
+
+@pytest.mark.parametrize("path", in_rooms("app"), ids=label)
+def test_the_app_runs_without_what_trained_its_networks(path: Path) -> None:
+    """It reads, places and measures as the workflow does, by the same code; nothing it can reach loads torch."""
+    known = {"cmrbridge.app", "cmrbridge.data", "cmrbridge.evaluation", "cmrbridge.fetch.archives"}
+    assert beyond(path, COMMON | known) == set()
+    assert foreign(imports(path)) <= SERVING
+    reached = [
+        below for name in own(imports(path)) for one in (name, name.rpartition(".")[0]) for below in closure(one)
+    ]
+    for below in {path, *reached}:
+        assert foreign(imports(below, top_level=True)) & (HEAVY | {"pandas", "matplotlib"}) == set(), label(below)
 
 
 @pytest.mark.parametrize("path", EVERY, ids=label)

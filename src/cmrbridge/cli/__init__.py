@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import cmrbridge
-from cmrbridge.cli import data, housekeeping, own, planning, privacy, provenance, tracking, training
+from cmrbridge.cli import app, data, housekeeping, own, planning, privacy, provenance, tracking, training
 from cmrbridge.runtime.stop import explanation, is_pause
 
 USER_ERROR = 2
@@ -16,6 +16,7 @@ QUIET = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
 }
 
@@ -40,6 +41,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="cmrbridge", description=__doc__)
     top.add_argument("--version", action="version", version=f"cmrbridge {cmrbridge.__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for group in (data, own, training, planning, provenance, privacy, housekeeping, tracking):
+    for group in (app, data, own, training, planning, provenance, privacy, housekeeping, tracking):
         group.add(commands)
     return top

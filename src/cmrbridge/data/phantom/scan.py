@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cmrbridge.core.anatomy import PHASES
 from cmrbridge.core.geometry import resampling
 from cmrbridge.data.phantom.body import Signals, paint_body
 from cmrbridge.data.phantom.cohort import Anatomy
@@ -64,7 +63,7 @@ def scan(anatomy: Anatomy, scanner: Scanner, rng: np.random.Generator) -> Scan:
     bodies = [paint_body(anatomy.body, plane, w, signals) for plane, w in zip(planes, plan.depths)]
     filtered = k_filter(acquired, scanner.taper, scanner.sharpen)
     images, labels = {}, {}
-    for phase in PHASES:
+    for phase in anatomy.phases:
         objects = np.stack(
             [
                 _object(anatomy, phase, plane, w, scanner, body, signals)

@@ -1,0 +1,63 @@
+"""A frame through an exported network and back onto its file's grid, as the workflow does it (segmentation.predict)."""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmrbridge.app.package import Package
+from cmrbridge.core.geometry import Grid, restore
+from cmrbridge.data.canonical import canonical_slices
+from cmrbridge.data.place import middle_grid
+from cmrbridge.data.volume import Volume
+from cmrbridge.errors import InputError
+
+Centre = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A package's network, loaded."""
+
+    package: Package
+    session: Any
+
+
+def load_network(package: Package, threads: int) -> Network:
+    """The network of a verified package; InputError where the runtime cannot read it."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it the runtime reports to its maker
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # cores are shared with the page
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(package.network.read_bytes(), options, ["CPUExecutionProvider"])
+    except Exception as error:  # the runtime has an exception of its own for each way to fail
+        raise InputError(
+            f"{package.network}: not a network that this version runs ({type(error).__name__}); export it again"
+        ) from error
+    return Network(package, session)
+
+
+def grid_of(package: Package, volume: Volume, centre: Centre | None) -> Grid:
+    """Where the network's crop lies in a frame; around the image's middle where no heart was found."""
+    grid = middle_grid(volume, package.size, package.spacing_mm)
+    return grid if centre is None else dataclasses.replace(grid, centre=centre)
+
+
+def slices_of(package: Package, volume: Volume, centre: Centre | None) -> NDArray[np.uint8]:
+    """Canonical slices (slice, size, size) of a frame."""
+    return canonical_slices(volume.voxels, grid_of(package, volume, centre))
+
+
+def segment(network: Network, volume: Volume, centre: Centre | None) -> NDArray[np.uint8]:
+    """Labels (x, y, slice) of one frame on its own grid."""
+    grid = grid_of(network.package, volume, centre)
+    (probabilities,) = network.session.run(["probabilities"], {"image": canonical_slices(volume.voxels, grid)})
+    return restore(probabilities, grid)
