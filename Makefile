@@ -11,7 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo study atlas plan status unlock sync watch test prove lint format audit slurm-env nnunet-env docs reference
+.PHONY: env demo app study atlas plan status unlock sync watch test prove lint format audit slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -33,6 +33,11 @@ reference: env
 demo: env
 	@$(BIN)/snakemake --cores $(CORES)
 	@echo "The report: file://$(CURDIR)/results/demo/paper/report.html"
+
+# small networks are trained on the phantom, then a page opens in which they segment hearts; nothing leaves this machine
+app: env
+	@$(BIN)/snakemake export --cores $(CORES) --configfile studies/app.yaml
+	@$(BIN)/cmrbridge serve results/app/export/fast results/app/export/accurate
 
 # PLACE names an entry of workflow/places.yaml, PRESET the sizes: cpu, gpu or reconstructed
 study: env
@@ -71,7 +76,7 @@ lint: env
 	@$(BIN)/snakefmt --check Snakefile workflow/rules
 	@$(BIN)/snakemake --lint
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck envs/*.sh tests/cluster/*.sh .ci/run
+	@$(BIN)/shellcheck envs/*.sh tests/cluster/*.sh tests/app/*.sh .ci/run
 
 format: env
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

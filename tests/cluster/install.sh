@@ -2,7 +2,11 @@
 # Install what the tests' Slurm cluster runs (packages.txt), as root on Debian or Ubuntu; nothing is started.
 set -euo pipefail
 cd "$(dirname "$0")"
-command -v slurmctld slurmd munged slurmdbd mariadbd >/dev/null && exit 0
+missing=
+for program in slurmctld slurmd munged slurmdbd mariadbd; do
+    command -v "$program" > /dev/null || missing=$program
+done
+[ -z "$missing" ] && exit 0
 policy=/usr/sbin/policy-rc.d  # packages start their daemons, unless this refuses it
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' > "$policy"

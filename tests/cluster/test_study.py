@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,22 @@ def in_the_middle(study: Study) -> str:
 
 
 def ended(cluster: Cluster, job: str, state: str) -> None:
-    until(f"job {job} {state}", lambda: cluster.states()[job] == state, SLOW)
+    until(f"the end of job {job}", lambda: cluster.states()[job] not in ("PENDING", "RUNNING", "COMPLETING"), SLOW)
+    assert cluster.states()[job] == state
+
+
+@contextmanager
+def held_still(cluster: Cluster, job: str) -> Iterator[None]:
+    """The job's processes stand still meanwhile: on a slow machine it would end before what is to find it at work."""
+    found = [one for one in cluster.jobs_of(cluster.node_of(job)) if one.name() != "slurmstepd"]
+    assert found
+    for process in found:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in found:
+            process.resume()
 
 
 def test_a_cancelled_job_goes_on_in_another_and_the_scores_are_those_of_one_machine(
@@ -99,8 +115,9 @@ def test_a_job_submitted_twice_writes_once_and_the_second_names_the_first(
     cluster.ask("scontrol", "write", "batch_script", job, str(script))
     other = next(name for name in ("n1", "n2") if name != cluster.node_of(job))
     options = ["-t", "10", "--mem=2000", "-w", other, "-D", str(untrained.folder), "-o", str(log)]
-    twin = cluster.ask("sbatch", "--parsable", *options, str(script))
-    ended(cluster, twin, "FAILED")
+    with held_still(cluster, job):
+        twin = cluster.ask("sbatch", "--parsable", *options, str(script))
+        ended(cluster, twin, "FAILED")
     assert snakemake.wait() == 0, untrained.said()[-3000:]
     assert untrained.result(MODEL) == here.result(MODEL)
     assert re.search(r"this job already runs as process \d+ on \w+", log.read_text())
@@ -115,11 +132,12 @@ def test_a_killed_snakemakes_jobs_finish_and_are_not_started_a_second_time(
     job = in_the_middle(untrained)
     snakemake.kill()
     snakemake.wait()
-    assert untrained.run(MODEL) != 0
-    assert "LockException" in untrained.said()
-    assert untrained.run("--unlock") == 0
-    assert untrained.run(MODEL) != 0
-    assert re.search(rf"jobs of an earlier run still work here \({job}\).*scancel --name", untrained.said())
+    with held_still(cluster, job):
+        assert untrained.run(MODEL) != 0
+        assert "LockException" in untrained.said()
+        assert untrained.run("--unlock") == 0
+        assert untrained.run(MODEL) != 0
+        assert re.search(rf"jobs of an earlier run still work here \({job}\).*scancel --name", untrained.said())
     ended(cluster, job, "COMPLETED")
     assert untrained.run(MODEL) == 0, untrained.said()[-3000:]
     assert untrained.result(MODEL) == here.result(MODEL)

@@ -57,6 +57,8 @@ def plan(folder: Path, overlay: str, **environment: str) -> subprocess.Completed
         ("arms: {synthetic: {synthetic: {step: 7}}}", ["7", "synthesis.train.keep"]),
         ("synthesis: {train: {channels: [64, 128, 192, 256, 320]}}\nimage: {size: 48}", ["48", "synthesis.train"]),
         ("translation: {train: {channels: [16, 16, 16, 16, 16, 16, 16]}}", ["64", "translation.train"]),
+        ("app: {arms: [da]}", ["app.arms", "da", "redraws"]),
+        ("app: {arms: [clasic]}", ["app.arms", "clasic"]),
         ("adversarial: {dann: {alone: 0.6}}", ["adversarial.dann", "alone", "start"]),
         ("shift: {probe: [nobody]}", ["nobody", "shift.probe", "run.arms"]),
         ("shift: {domains: [vgg]}", ["vgg"]),
@@ -158,16 +160,19 @@ def test_the_demo_plans_with_each_profile(tmp_path: Path, profile: str) -> None:
     assert "train_segmenter" in result.stdout + result.stderr
 
 
-def test_a_second_attempt_asks_for_more_memory_and_time_a_training_for_memory_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("attempt", "times"), [(2, 2), (40, 3)])
+def test_a_later_attempt_asks_for_more_memory_and_time_a_training_for_memory_alone(
+    attempt: int, times: int, tmp_path: Path
+) -> None:
     result = subprocess.run(
-        [*SNAKEMAKE, "--directory", str(tmp_path), "-n", "--cores", "1", "--attempt", "2"],
+        [*SNAKEMAKE, "--directory", str(tmp_path), "-n", "--cores", "1", "--attempt", str(attempt)],
         capture_output=True,
         text=True,
     )
     blocks = re.split(r"^(?:local)?rule ", result.stdout + result.stderr, flags=re.MULTILINE)
     asked = {block.partition(":")[0]: block for block in blocks}
-    assert {"mem_mb=16000", "runtime=1440"} <= set(re.split(r"[ ,\n]+", asked["train_segmenter"]))
-    assert {"mem_mb=8000", "runtime=120"} <= set(re.split(r"[ ,\n]+", asked["evaluate"]))
+    assert {f"mem_mb={8000 * times}", "runtime=1440"} <= set(re.split(r"[ ,\n]+", asked["train_segmenter"]))
+    assert {f"mem_mb={4000 * times}", f"runtime={60 * times}"} <= set(re.split(r"[ ,\n]+", asked["evaluate"]))
 
 
 def test_planning_loads_no_heavy_library(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 
@@ -64,7 +66,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in (folder / phantom).rglob("*.nii.gz"):
         plant_header(path)
     plant_columns(folder / phantom / "manifest.csv")
-    result = snakemake(folder)
+    result = snakemake(folder, "all", "export")
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
     return folder
 
@@ -154,6 +156,24 @@ def test_the_generated_set_can_leave_with_its_card(project: Path) -> None:
         assert [
             word for word in ("Apache-2.0", "Verdict: ", "moment of its training: step-30") if word not in card
         ] == []
+
+
+def test_the_best_networks_leave_it_whole(project: Path) -> None:
+    """Every file is under a checksum, the graph runs, and no arm is taken whose network needs help at test time."""
+    for pick in ("fast", "accurate"):
+        folder = project / "results" / "tiny" / "export" / pick
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        digests = json.loads(files.pop("checksums.json").read_text())
+        assert digests == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+        about = json.loads(files["model.json"].read_text())
+        assert about["arm"] in {"real", "classic", "mixstyle", "synthetic", "dann", "dg"}
+        assert {row["domain"] for row in about["scores"]} == {"aurora", "borealis", "eclipse"}
+        assert 0 < about["unlike"]["limit"] < 100
+        session = onnxruntime.InferenceSession(files["model.onnx"], providers=["CPUExecutionProvider"])
+        (found,) = session.run(["probabilities"], {"image": np.zeros((2, 32, 32), np.uint8)})
+        assert found.shape == (2, 4, 32, 32)
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+        assert "Apache-2.0" in files["card.md"].read_text()
 
 
 def test_no_planted_identifier_is_in_outputs_logs_report_or_mlflow(project: Path) -> None:

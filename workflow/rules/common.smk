@@ -136,9 +136,10 @@ def code(script, entry, *selected):
 def more(amount):
     """The amount times the attempt: a job that memory or time did not suffice for gets more when it is tried again.
 
-    (Trainings go on where they were stopped: they get more memory alone.)
+    (Trainings go on where they were stopped: they get more memory alone.) Never more than three times the amount: one
+    that time limits end again and again would at last ask for more than any machine has.
     """
-    return lambda wildcards, attempt: amount * attempt
+    return lambda wildcards, attempt: amount * min(attempt, 3)
 
 
 def dataset_of(domain):

@@ -6,24 +6,6 @@ Makes   results/{study}/export/{fast,accurate}/{model.onnx,model.json,card.md,ch
 """
 
 
-def export_keys():
-    """The runs to choose from, as plain data."""
-    return [
-        {"scenario": run.scenario, **identity_at(run)}
-        for run in EXPORTABLE.itertuples()
-    ]
-
-
-def export_training():
-    """Domains that trained one of the runs to choose from."""
-    return list(dict.fromkeys(sum(EXPORTABLE.training, [])))
-
-
-def export_domains():
-    """These, and those that such a run was tested on."""
-    return list(dict.fromkeys([*export_training(), *sum(EXPORTABLE.tested, [])]))
-
-
 rule export_network:
     input:
         models=lambda wildcards: over(

@@ -7,7 +7,7 @@ from pathlib import Path
 from cmrbridge.app.case import Case, frame, labels_file
 from cmrbridge.app.measures import by_volume, oddities, summary, volumes_ml
 from cmrbridge.app.package import read_package
-from cmrbridge.app.predict import Network, load_network, segment
+from cmrbridge.app.predict import Network, load_network, segment, unlike
 from cmrbridge.app.settings import cores
 from cmrbridge.app.temporary import private_folder
 from cmrbridge.app.upload import open_folder, open_upload
@@ -68,5 +68,8 @@ def _predicted(network: Network, folder: Path, case: Case, mask: Path) -> Iterat
     if case.frames > 1:
         told = f"LV EDV {lv['edv_ml']:.1f} mL, ESV {lv['esv_ml']:.1f} mL, EF {lv['ef_percent']:.1f} %"
     yield f"{mask}: {case.frames} frame{'s' * (case.frames > 1)}, {told} (research use only)"
+    verdict = unlike(network.package, folder, case)
+    if verdict and verdict["warn"]:
+        yield f"{mask}: {verdict['words']}"
     for number in (ed, es) if case.frames > 1 else (ed,):
         yield from (f"{mask}: frame {number}: {words}" for words in oddities(labels[number]))

@@ -10,20 +10,21 @@ from cmrbridge.data.volume import Volume
 
 COARSE = 128  # pixels a side that a guess needs at most
 NEAR_MM = 35.0  # from the heart's centre: mostly the ventricles
+SURE = 1.01  # times as much blood in the second of two images, before the order that they came in is not believed
 
 
 def guess_phases(volumes: list[Volume]) -> tuple[int, int]:
     """(ED, ES) of one study's frames on one grid.
 
     Of a cine ED is the first frame, which follows the R wave; ES the one with least blood, which is bright, near the
-    heart. Of two frames ED is the one with more; a single frame is both.
+    heart. Of two frames ED is the first unless the second holds clearly more; a single frame is both.
     """
     if len(volumes) == 1:
         return 0, 0
     cine = np.stack([_coarse(volume) for volume in volumes], axis=3)
     _, far = propose_phases(cine)
     blood = _blood(cine, volumes, far)
-    ed = int(blood.argmax()) if len(volumes) == 2 else 0
+    ed = int(len(volumes) == 2 and blood[1] > SURE * blood[0])
     rest = [number for number in range(len(volumes)) if number != ed]
     return ed, min(rest, key=lambda number: blood[number])
 

@@ -3,17 +3,20 @@
 import dataclasses
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cmrbridge.app.case import Case, frame
 from cmrbridge.app.package import Package
 from cmrbridge.core.geometry import Grid, restore
 from cmrbridge.data.canonical import canonical_slices
 from cmrbridge.data.place import middle_grid
 from cmrbridge.data.volume import Volume
 from cmrbridge.errors import InputError
+from cmrbridge.evaluation.unlike import score
 
 Centre = tuple[float, float]
 
@@ -61,3 +64,22 @@ def segment(network: Network, volume: Volume, centre: Centre | None) -> NDArray[
     grid = grid_of(network.package, volume, centre)
     (probabilities,) = network.session.run(["probabilities"], {"image": canonical_slices(volume.voxels, grid)})
     return restore(probabilities, grid)
+
+
+def unlike(package: Package, folder: Path, case: Case) -> dict[str, Any] | None:
+    """How unlike a case's ED and ES are the images that the network learnt from, and in words; None where the package
+    cannot tell."""
+    known = package.about.get("unlike")
+    if not known:
+        return None
+    stacks = [
+        slices_of(package, frame(folder, case, number), case.centre) for number in dict.fromkeys([case.ed, case.es])
+    ]
+    verdict = score(stacks, known)
+    words = f"the images are like those that the model learnt from ({package.about['trained_on']})"
+    if verdict.warn:
+        words = (
+            f"the images are unlike those that the model learnt from ({package.about['trained_on']}): of these, at most"
+            f" {100 * verdict.rarer:.0f} % are as unlike the others; look at every outline before you use a number"
+        )
+    return {"score": verdict.score, "limit": verdict.limit, "warn": verdict.warn, "words": words}

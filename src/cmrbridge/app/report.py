@@ -9,21 +9,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
+from cmrbridge import __version__
 from cmrbridge.app.case import frame, load
 from cmrbridge.app.measures import CHAMBERS, summary
 from cmrbridge.app.package import Package
 from cmrbridge.app.shelf import Open
-from cmrbridge.core.anatomy import STRUCTURES
+from cmrbridge.core.anatomy import STRUCTURES, grow
 from cmrbridge.core.geometry import upright
 from cmrbridge.data.place import middle_grid
 
+Labels = NDArray[np.uint8]
 COLOURS = {"LV": (230, 159, 0), "MYO": (0, 158, 115), "RV": (86, 180, 233)}  # told apart by the colour-blind
+SOURCE = {"vendor": "Vendor", "scanner": "Scanner", "field_strength_t": "Field strength (T)"}
 SIDE = 320  # pixels of a picture
 WIDTH, HEIGHT, EDGE = 640, 200, 36  # of the curve
 ROWS = {"edv_ml": "EDV (mL)", "esv_ml": "ESV (mL)", "sv_ml": "SV (mL)", "ef_percent": "EF (%)"}
 
 
-def report_page(case: Open, package: Package, masks: dict[str, NDArray[np.uint8]], ed: int, es: int) -> str:
+def report_page(case: Open, package: Package, masks: dict[str, Labels], ed: int, es: int) -> str:
     """The report as HTML. masks: "ED" and "ES" → labels (x, y, slice)."""
     environment = Environment(loader=PackageLoader("cmrbridge.app", "."), autoescape=True, undefined=StrictUndefined)
     results = case.results[package.name]
@@ -34,13 +37,14 @@ def report_page(case: Open, package: Package, masks: dict[str, NDArray[np.uint8]
         card=package.digest,
         rows=[(words, *(found[chamber][name] for chamber in CHAMBERS)) for name, words in ROWS.items()],
         mass=found["lv_mass_g"],
-        source=case.about["source"],
+        source={SOURCE[name]: value for name, value in case.about["source"].items()},
         frames=frames,
         count=case.about["frames"],
         warnings=_warnings(case, package, frames),
         curve=_curve({number: result.ml for number, result in sorted(results.items())}),
         box=(WIDTH, HEIGHT, EDGE),
-        pictures={phase: _picture(case, masks[phase], number) for phase, number in frames.items()},
+        pictures=_pictures(case, masks, frames),
+        version=__version__,
         colours={name: f"rgb{colour}" for name, colour in COLOURS.items()},
     )
 
@@ -67,28 +71,35 @@ def _curve(ml: dict[int, dict[str, float]]) -> dict[str, Any]:
     return {"lines": lines, "top": top, "last": len(ml) - 1}
 
 
-def _picture(case: Open, labels: NDArray[np.uint8], number: int) -> str:
-    """The slice with most myocardium, upright, around the heart, with outlines: a data: address of a PNG."""
+def _pictures(case: Open, masks: dict[str, Labels], frames: dict[str, int]) -> dict[str, str]:
+    """Phase → the slice with most myocardium at ED, upright, around the heart: a data: address of a PNG."""
     known = load(case.folder)
-    volume = frame(case.folder, known, number)
-    grid = middle_grid(volume, 1, 1.0)
-    grey, codes = upright(volume.voxels, grid), upright(labels, grid)
-    at = int((codes == STRUCTURES["MYO"]).sum(axis=(1, 2)).argmax())
-    low, high = np.percentile(volume.voxels, (1, 99))
-    scaled = np.clip((grey[at] - low) / max(high - low, 1e-6), 0, 1) * 255
-    rows, columns = _around(codes[at])
-    down, across = grid.plane_spacing
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    scale = SIDE / max(shape[0] * down, shape[1] * across)
-    size = (max(1, round(shape[1] * across * scale)), max(1, round(shape[0] * down * scale)))
-    picture = np.asarray(Image.fromarray(scaled[rows, columns].astype(np.uint8)).resize(size, Image.Resampling.BICUBIC))
-    large = np.asarray(Image.fromarray(codes[at][rows, columns]).resize(size, Image.Resampling.NEAREST))
+    volumes = {phase: frame(case.folder, known, number) for phase, number in frames.items()}
+    grid = middle_grid(volumes["ED"], 1, 1.0)
+    codes = {phase: upright(labels, grid) for phase, labels in masks.items()}
+    at = int((codes["ED"] == STRUCTURES["MYO"]).sum(axis=(1, 2)).argmax())
+    window = _around(np.maximum(codes["ED"][at], codes["ES"][at]))
+    found = {}
+    for phase, volume in volumes.items():
+        low, high = np.percentile(volume.voxels, (1, 99))
+        grey = np.clip((upright(volume.voxels, grid)[at] - low) / max(high - low, 1e-6), 0, 1) * 255
+        found[phase] = _png(grey[window].astype(np.uint8), codes[phase][at][window], grid.plane_spacing)
+    return found
+
+
+def _png(grey: Labels, labels: Labels, spacing: tuple[float, float]) -> str:
+    """``SIDE`` pixels a side at most, in true proportions; spacing: mm per (row, column)."""
+    height, width = (count * mm for count, mm in zip(grey.shape, spacing))
+    scale = SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))
+    large = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
     stream = io.BytesIO()
     Image.fromarray(_outlined(picture, large)).save(stream, "PNG")
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def _around(labels: NDArray[np.uint8]) -> tuple[slice, slice]:
+def _around(labels: Labels) -> tuple[slice, slice]:
     """Rows and columns of what is labelled and half as much beside it; all where nothing is."""
     if not labels.any():
         return slice(0, labels.shape[0]), slice(0, labels.shape[1])
@@ -100,11 +111,10 @@ def _around(labels: NDArray[np.uint8]) -> tuple[slice, slice]:
     return found[0], found[1]
 
 
-def _outlined(grey: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(row, column, 3): the image with a line along the inside of each structure's border."""
+def _outlined(grey: Labels, labels: Labels) -> Labels:
+    """(row, column, 3): the image with a line of two pixels along the inside of each structure's border."""
     coloured = np.repeat(grey[:, :, None], 3, axis=2)
     for name, code in STRUCTURES.items():
-        mask = np.pad(labels == code, 1)
-        inner = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
-        coloured[mask[1:-1, 1:-1] & ~inner] = COLOURS[name]
+        mask = labels == code
+        coloured[mask & grow(grow(~mask))] = COLOURS[name]
     return coloured

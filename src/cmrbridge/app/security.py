@@ -13,9 +13,8 @@ POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' blob: data:",
+        "img-src 'self' data:",  # NiiVue's letters; it needs nothing else: no worker, blob, wasm or font
         "connect-src 'self'",
-        "font-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

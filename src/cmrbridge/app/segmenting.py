@@ -44,6 +44,18 @@ async def _frames(engine: Engine, allowed: Allowed, case: Open, package: Package
         mask64 = base64.b64encode(found.mask).decode()
         yield {"frame": number, "mask": mask64, "ml": found.ml, "odd": found.odd}
         yield {"progress": done, "of": len(order)}
+        if done == min(2, len(order)):
+            verdict = await _verdict(engine, allowed, case, package)
+            if verdict:
+                yield {"unlike": verdict}
+
+
+async def _verdict(engine: Engine, allowed: Allowed, case: Open, package: Package) -> dict[str, Any]:
+    """How unlike the images are what the model learnt from; empty where the model cannot tell."""
+    if package.name not in case.unlike:
+        words = {"do": "unlike", "folder": str(case.folder), "model": package.name}
+        case.unlike[package.name], _ = await engine.call(words, allowed.frame_s)
+    return case.unlike[package.name]
 
 
 def _line(words: dict[str, Any]) -> bytes:

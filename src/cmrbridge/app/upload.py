@@ -119,11 +119,13 @@ def _is_nifti(start: bytes) -> bool:
 
 
 def _is_archive(path: Path) -> bool:
+    """Of any known format but gzip, whose content has been looked at."""
     try:
         reader_of(path)
     except Unsafe:
         return False
-    return True
+    with path.open("rb") as stream:
+        return stream.read(2) != GZIP
 
 
 def _unpacked(path: Path, scratch: Path) -> Path:
@@ -179,7 +181,7 @@ def _of_niftis(paths: list[Path], scratch: Path) -> Study:
         raise InputError("two cines; drop them one after the other")
     both = [one for frames, _ in series for one in frames]
     joined(both)
-    note = "two images: the one with more blood near the heart is taken for end-diastole"
+    note = "two images: the first is taken for end-diastole, unless the second shows more blood near the heart"
     return Study(both, with_frames(header, 2), notes=[note])
 
 

@@ -20,7 +20,7 @@ from cmrbridge.app.messages import Message, packed, read_message
 from cmrbridge.app.package import read_packages
 from cmrbridge.errors import InputError
 
-DOES = ("load", "open", "sample", "segment")
+DOES = ("load", "open", "sample", "segment", "unlike")
 
 
 class Bench:
@@ -58,6 +58,11 @@ class Bench:
         labels = predict.segment(self._networks[model], read_frame(Path(folder), case, frame), case.centre)
         words = {"ml": measures.volumes_ml(labels, case.spacing), "odd": measures.oddities(labels)}
         return words, gzip.compress(labels.tobytes(order="F"), compresslevel=1, mtime=0)
+
+    def unlike(self, folder: str, model: str) -> Message:
+        """How unlike ED and ES are what the model learnt from; nothing where its package cannot tell."""
+        network, case = self._networks[model], read_case(Path(folder))
+        return predict.unlike(network.package, Path(folder), case) or {}, b""
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

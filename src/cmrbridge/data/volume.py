@@ -189,9 +189,7 @@ def _content(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[bytes, Any]:
     if 0 in spacing[:count]:  # nibabel would take it for 1
         raise InputError(_no_spacing(path, spacing))
     content = start + stream.read(max(0, announced - len(start)))
-    beyond = len(stream.read(1))
-    while stream.read(2**20):  # to the end: only there is the checksum compared
-        beyond += 1
+    beyond = stream.read(1)  # where there is none the end has been read, and the checksum been compared
     if len(content) != announced or beyond:
         more = "more than that" if beyond else f"{len(content)}"
         raise InputError(f"{path}: the header announces {announced} bytes, the file holds {more}; {ANEW}")

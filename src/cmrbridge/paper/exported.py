@@ -107,7 +107,7 @@ def card(
                 "## Metrics",
                 several,
                 metrics_table(scored, about["source"], people) + "\n" + between_seeds(scored),
-                f"Chosen by its Dice on validation subjects of {about['source']} alone: {about['validation_dice']:.3f}.",
+                f"Chosen by Dice on validation subjects of {about['source']} alone: {about['validation_dice']:.3f}.",
                 "## Limits",
                 limits(taken["training"], scored, people) + "\n" + _unlike(about["unlike"]),
                 "## How to run",
@@ -181,8 +181,9 @@ def _own(taken: Mapping[str, Any], people: pd.DataFrame) -> pd.DataFrame:
 
 def _trained_on(taken: Mapping[str, Any], people: pd.DataFrame) -> str:
     own = _own(taken, people)
+    count = own.groupby("dataset").subject.nunique().sum()
     return (
-        f"{own.groupby('dataset').subject.nunique().sum()} subjects of {', '.join(taken['training'])} "
+        f"{count} subject{'s' * (count > 1)} of {', '.join(taken['training'])} "
         f"(vendor {listed(own.vendor)}, {listed(own.field_strength_t)} T)"
     )
 

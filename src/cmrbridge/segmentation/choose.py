@@ -59,8 +59,8 @@ def validation_dice(metrics: Path) -> float:
         return float([line["val_dice"] for line in lines if line.get("val_dice") is not None][-1])
     except (OSError, ValueError, AttributeError, IndexError) as error:
         raise InputError(
-            f"{metrics}: holds no validation Dice ({error}), by which a network would be chosen; give the source "
-            "validation subjects (split.val) and train again"
+            f"{metrics}: holds no validation Dice, by which networks are chosen; give the source validation subjects "
+            "(split.val) and train again"
         ) from error
 
 

@@ -40,10 +40,11 @@ def export_best(
     """
     choice = choose([candidate_from(one) for one in candidates], pick)
     models = [member.model for member in choice.members]
+    shown = validation_stacks([training[name] for name in choice.members[0].training])
     networks = [load_segmenter(model, "cpu")[0] for model in models]
     geometry = _geometry(models)
     graph = to_onnx(networks, geometry["size"])
-    check(graph, networks, validation_stacks([training[name] for name in choice.members[0].training]), onnx_file)
+    check(graph, networks, shown, onnx_file)
     write_atomically(onnx_file, graph)
     shutil.rmtree(weights, ignore_errors=True)
     weights.mkdir(parents=True)

@@ -36,7 +36,7 @@ def test_a_beat_goes_from_one_drawn_phase_to_the_other_and_back() -> None:
     drawn = draw_anatomy(np.random.default_rng(0), "NOR")
     phases = beating(drawn, 10).phases
     blood = [phase.endo.volume for phase in phases.values()]
-    assert list(phases)[0] == "ED"
+    assert next(iter(phases)) == "ED"
     assert int(np.argmin(blood)) == list(phases).index("ES")
     assert (phases["ED"], phases["ES"]) == (drawn.phases["ED"], drawn.phases["ES"])
     assert np.all(np.diff(blood[: int(np.argmin(blood)) + 1]) < 0)

@@ -1,0 +1,222 @@
+"""What goes wrong while it runs: each time the server goes on, the case stays usable, and nothing is left behind."""
+
+import contextlib
+import gzip
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from cmrbridge.app.temporary import private_folder
+from serving import SIZE, Served, painted, running, write_package
+
+Serving = Callable[..., contextlib.AbstractContextManager[Served]]
+
+
+def study(frames: int = 2) -> bytes:
+    x, y = np.meshgrid(np.arange(SIZE) - 30, np.arange(SIZE) - 34, indexing="ij")
+    labels = np.zeros((SIZE, SIZE, 3, frames), np.uint8)
+    labels[np.hypot(x + 19, y) < 7] = 3
+    labels[np.hypot(x, y) < 14] = 2
+    for number in range(frames):
+        labels[np.hypot(x, y) < 11 - 4 * (number % 2), :, number] = 1
+    return gzip.compress(bytes(nibabel.Nifti1Image(painted(labels), np.diag([2, 2, 8, 1])).to_bytes()))
+
+
+def opened(server: Served, frames: int = 2) -> str:
+    status, about = server.json("POST", "/api/cases", study(frames))
+    assert status == 201, about
+    return str(about["case"])
+
+
+def works(server: Served, case: str) -> bool:
+    return bool(server.segment(case)[-1].get("done"))
+
+
+def raw(server: Served, head: str, body: bytes = b"", patience: float = 20) -> bytes:
+    """What the server answers to a request that no library would send; b"" where it hangs up without a word."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=patience) as connection:
+        own = f"Host: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n"
+        connection.sendall((f"POST /api/cases HTTP/1.1\r\n{own}{head}\r\n").encode() + body)
+        with contextlib.suppress(ConnectionResetError):
+            return connection.recv(1 << 16)
+    return b""
+
+
+def settled(server: Served, wanted: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    for _ in range(200):
+        if wanted():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"still not so: {server.left()}, {server.workers()}")
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ("Content-Length: 99999999\r\n", b"", 413),
+        ("Content-Length: 1e3\r\n", b"", 400),
+        ("Content-Length: -5\r\n", b"", 400),
+        ("Content-Length: 5\r\nContent-Length: 6\r\n", b"hello", 400),
+        ("Content-Length: 5\r\n", b"hello and more than was said", 422),
+        ("Transfer-Encoding: chunked\r\n", b"186a0\r\n" + b"x" * 100_000 + b"\r\n0\r\n\r\n", 413),
+        ("", b"", 400),
+    ],
+)
+def test_bodies_that_lie_about_their_length(serving: Serving, head: str, body: bytes, status: int) -> None:
+    with serving(upload=50_000) as server:
+        answer = raw(server, head, body)
+        assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer[:200]
+        settled(server, lambda: server.left() == [])
+        assert works(server, opened(server))
+
+
+def test_a_slow_upload_and_one_that_is_too_short_are_given_up(serving: Serving) -> None:
+    with serving(grace_s=0.5, floor=1 << 20) as server:
+        started = time.monotonic()
+        assert raw(server, "Content-Length: 1000\r\n", b"half").startswith(b"HTTP/1.1 408")
+        assert time.monotonic() - started < 10
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(
+                f"POST /api/cases HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+                f"Authorization: Bearer {server.token}\r\nContent-Length: 1000\r\n\r\nhalf".encode()
+            )
+        settled(server, lambda: server.left() == [])
+
+
+def test_a_study_that_asks_for_more_memory_than_there_is(serving: Serving) -> None:
+    voxels = np.zeros((1024, 1024, 120, 2), np.int16)
+    voxels[0, 0, 0] = 1
+    image = bytes(nibabel.Nifti1Image(voxels, np.diag([1, 1, 8, 1])).to_bytes())
+    with serving(memory=1 << 30) as server:
+        status, told = server.json("POST", "/api/cases", gzip.compress(image, 1))
+        assert (status, "memory" in told["error"]) == (422, True), told
+        assert server.left() == []
+        assert works(server, opened(server))
+
+
+def test_the_worker_is_killed_and_the_case_goes_on(serving: Serving) -> None:
+    with serving() as server:
+        case = opened(server)
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGKILL)
+        first = server.segment(case)
+        assert first[-1].get("done") or "try again" in first[-1]["error"]
+        assert works(server, case)
+        assert server.workers() != [worker]
+
+
+def test_work_that_takes_too_long_is_stopped(serving: Serving) -> None:
+    with serving(open_s=0.001) as server:
+        status, told = server.json("POST", "/api/cases", study())
+        assert (status, "took longer" in told["error"]) == (503, True)
+        settled(server, lambda: server.left() == [])
+    (server.temporary).mkdir(exist_ok=True)
+    with serving(frame_s=0.001) as server:
+        case = opened(server)
+        lines = server.segment(case)
+        assert "took longer" in lines[-1]["error"]
+        assert server.ask("GET", f"/api/cases/{case}/frames/0.nii.gz")[0] == 200
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package whose network takes a while over every frame."""
+    return write_package(tmp_path_factory.mktemp("slow") / "fast", rounds=400)
+
+
+def test_a_client_that_leaves_in_mid_inference_ends_the_work(slow: Path, tmp_path: Path) -> None:
+    with running([slow], tmp_path) as server:
+        case = opened(server, frames=30)
+        (worker,) = server.workers()
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(
+                f"POST /api/cases/{case}/segment HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+                f"Authorization: Bearer {server.token}\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            connection.recv(1 << 16)
+        settled(server, lambda: worker not in server.workers())
+        assert server.ask("GET", f"/api/cases/{case}/frames/0.nii.gz")[0] == 200
+        assert opened(server)
+        assert server.json("DELETE", f"/api/cases/{case}")[0] == 204
+        settled(server, lambda: not [path for path in server.left() if path.startswith(case)])
+
+
+def test_two_tabs_work_at_once(served: Served) -> None:
+    found: dict[int, bool] = {}
+
+    def tab(number: int) -> None:
+        found[number] = works(served, opened(served, frames=3 + number))
+
+    tabs = [threading.Thread(target=tab, args=(number,)) for number in range(2)]
+    for one in tabs:
+        one.start()
+    for one in tabs:
+        one.join()
+    assert found == {0: True, 1: True}
+    assert len(served.workers()) == 1
+
+
+def test_the_case_unused_longest_makes_room(serving: Serving) -> None:
+    with serving(cases=2) as server:
+        first, second, third = (opened(server) for _ in range(3))
+        found = [server.ask("GET", f"/api/cases/{case}/image.nii.gz")[0] for case in (first, second, third)]
+        assert found == [404, 200, 200]
+        assert not [path for path in server.left() if path.startswith(first)]
+
+
+def test_nothing_reports_to_anybody(serving: Serving) -> None:
+    """The runtime has a reporter of its own, which leaves a file and starts a thread; `running` sees the file."""
+    with serving() as server:
+        assert works(server, opened(server))
+        (worker,) = server.workers()
+        sockets = [os.readlink(path) for path in Path(f"/proc/{worker}/fd").iterdir()]
+        assert not [target for target in sockets if target.startswith("socket:")]
+        assert not (server.temporary / ".ses").exists()
+
+
+def test_what_a_killed_server_left_goes_at_the_next_start(package: Path, tmp_path: Path) -> None:
+    program = (
+        "import os, signal; from cmrbridge.app.temporary import private_folder\n"
+        "with private_folder() as folder:\n"
+        "    (folder / 'case').mkdir(); (folder / 'case' / 'upload').write_text('x')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False)
+    assert len([*tmp_path.rglob("upload")]) == 1
+    with running([package], tmp_path) as server:
+        assert [*tmp_path.rglob("upload")] == []
+        assert server.left() == []
+
+
+def test_a_server_that_runs_keeps_its_folder_when_another_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with private_folder() as mine:
+        with private_folder() as other:
+            assert mine.is_dir()
+            assert mine.stat().st_mode & 0o777 == 0o700
+        assert not other.exists()
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_every_way_to_stop_it_leaves_nothing(package: Path, tmp_path: Path, sign: signal.Signals) -> None:
+    with running([package], tmp_path) as server:
+        opened(server)
+        workers = server.workers()
+        server.process.send_signal(sign)
+        server.process.wait(20)
+        assert [*tmp_path.iterdir()] == []
+        settled(server, lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])

@@ -1,0 +1,45 @@
+"""Which runs can leave a study: those whose answer one network gives from one image."""
+
+from typing import Any
+
+import pytest
+
+from cmrbridge.errors import InputError
+from cmrbridge.plan.config import resolve
+from cmrbridge.plan.export import exportable, some
+from cmrbridge.plan.grid import grid
+
+Config = dict[str, Any]
+
+
+def arms(study: Config) -> set[str]:
+    return set(exportable(grid(study), study).arm)
+
+
+def test_no_arm_leaves_that_needs_help_at_test_time_or_saw_the_test(config: Config) -> None:
+    config["run"]["arms"] = ["real", "classic", "dann", "da", "histogram", "oracle"]
+    config["comparisons"]["primary_arm"] = "dann"
+    assert arms(resolve(config)) == {"real", "classic", "dann"}
+
+
+def test_named_arms_leave_alone(config: Config) -> None:
+    study = resolve(config | {"app": {"arms": ["classic"]}})
+    assert arms(study) == {"classic"}
+    assert len(exportable(grid(study), study)) == 2, "both seeds"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("da", "redraws"), ("flip", "at test time"), ("oracle", "the targets' labels")]
+)
+def test_an_arm_that_cannot_leave_is_named(config: Config, name: str, why: str) -> None:
+    config["run"]["arms"] = ["real", "classic", "synthetic", name]
+    with pytest.raises(InputError, match=rf"app\.arms: {name} .*{why}"):
+        resolve(config | {"app": {"arms": [name]}})
+
+
+def test_a_study_of_the_real_nnunet_says_so_before_any_work(config: Config) -> None:
+    config["run"] |= {"architectures": ["nnunet2d"], "arms": ["real", "classic"]}
+    config["comparisons"]["primary_arm"] = "real"
+    study = resolve(config)
+    with pytest.raises(InputError, match=r"can be exported\. The real nnU-Net"):
+        some(exportable(grid(study), study))
