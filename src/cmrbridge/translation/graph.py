@@ -1,7 +1,7 @@
 """A translator as one ONNX graph: all slices of one volume in, the same in the source's look out, without torch.
 
-Everything that `translate` does to a volume is inside: its shading evened, its brightness asked for, the method with its
-gradient, and rounding. Only the noise differs: there it is drawn by a case's name, here it is one draw for everybody.
+Everything that the workflow does to a volume is inside: its shading evened, its brightness asked for, the method with
+its gradient, and rounding. Only the noise differs: there it is drawn by a case's name, here it is one draw for all.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -50,15 +51,13 @@ def to_onnx(translator: Translator, case: Case) -> bytes:
     What a volume's slices have in common is evened first; then they are taken one by one, which is all that a traced
     gradient can do: its graph has the shape of one slice.
     """
-    size, share = len(translator.network.shading), translator.settings.even
+    shading = translator.network.shading
+    size, evening = len(shading), _Evening(shading, translator.settings.even).eval()
     volume = torch.arange(TRACED * size * size).reshape(TRACED, size, size).remainder(251).to(torch.uint8)
-    evening, redraw = (
-        _Evening(translator.network.shading, share),
-        traced(_redraw(translator, case), torch.zeros(1, size, size)),
-    )
+    redraw = traced(_redraw(translator, case), evening(volume)[0])
     first = _exported(evening, volume, "image", "evened", dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
     slices = _exported(redraw, evening(volume)[0], "slice", "redrawn")
-    return bare(_one_by_one(first, slices, size)).SerializeToString(deterministic=True)
+    return _one_by_one(first, slices, size).SerializeToString(deterministic=True)
 
 
 def check(graph: bytes, translator: Translator, volumes: Sequence[Pack], name: Path) -> tuple[float, float]:
@@ -133,12 +132,14 @@ def _exported(module: nn.Module, example: Tensor, takes: str, gives: str, **how:
         module, (example,), dynamo=True, input_names=[takes], output_names=[gives], optimize=False, verbose=False, **how
     )
     assert program is not None
-    return program.model_proto
+    assert not program.model_proto.functions
+    return bare(program.model_proto)
 
 
 def _one_by_one(first: onnx.ModelProto, each: onnx.ModelProto, size: int) -> onnx.ModelProto:
     """``first``, and ``each`` of the slices that it gives: `image` → `translated`."""
-    scan = onnx.helper.make_node("Scan", ["evened"], ["translated"], name="slices", body=each.graph, num_scan_inputs=1)
+    body = onnx.compose.add_prefix(each, "slice/").graph  # names of both are numbers otherwise
+    scan = onnx.helper.make_node("Scan", ["evened"], ["translated"], name="slices", body=body, num_scan_inputs=1)
     first.graph.node.append(scan)
     images = onnx.helper.make_tensor_value_info("translated", onnx.TensorProto.UINT8, ["n", size, size])
     del first.graph.output[:]
