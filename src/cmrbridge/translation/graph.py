@@ -28,7 +28,6 @@ from cmrbridge.translation.shading import FLOOR, RADIUS, gaussian
 from cmrbridge.translation.traced import traced
 from cmrbridge.translation.translate import noise_fields, translated_images
 
-NAMED = {"dataset": "cmrbridge", "subject": "anybody", "phase": ""}  # by this case's name the graph's noise is drawn
 TRACED = 3  # slices; the count stays free
 MEAN, NEAR = 0.5, 0.99  # grey levels between graph and torch, on average; share of pixels within one grey level
 
@@ -94,7 +93,8 @@ def _by_torch(translator: Translator, volume: Pack) -> Bytes:
 
 
 def _unnamed(case: Case) -> Case:
-    return dataclasses.replace(case, **NAMED)
+    """``case`` under the name by which the graph's noise is drawn."""
+    return dataclasses.replace(case, dataset="cmrbridge", subject="anybody", phase="")
 
 
 def _redraw(translator: Translator, case: Case) -> Callable[[Tensor], Tensor]:

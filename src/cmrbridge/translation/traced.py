@@ -23,9 +23,8 @@ def traced(function: Callable[[Tensor], Tensor], example: Tensor) -> GraphModule
     """``function`` of a tensor shaped as ``example``, its gradients included, as a graph without any."""
     table = get_decompositions([ATEN.native_group_norm_backward, ATEN._softmax_backward_data, ATEN.silu_backward])
     table = {**table, ATEN.convolution_backward.default: _convolution_backward}
-    with sdpa_kernel(SDPBackend.MATH), _Resizing() as resizing:
-        function(example)  # the matrices of all its resizing, as numbers
-        resizing.filled = True
+    with sdpa_kernel(SDPBackend.MATH), _Resizing():
+        function(example)  # makes the matrices of all its resizing: in the graph they are constants
         graph = make_fx(function, table)(example)
     graph.graph.eliminate_dead_code()
     graph.recompile()
@@ -38,12 +37,12 @@ class _Resizing(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.filled = False
         self._matrices: dict[tuple[Any, ...], Tensor] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
         if func is not F.interpolate:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         (images,), how = args, {name: value for name, value in kwargs.items() if name != "size"}
         sizes = kwargs.get("size") or (None, None)
         rows, columns = (self._matrix(count, size, how) for count, size in zip(images.shape[-2:], sizes, strict=True))
@@ -51,7 +50,7 @@ class _Resizing(TorchFunctionMode):
 
     def _matrix(self, count: int, size: int | None, how: dict[str, Any]) -> Tensor:
         key = (count, size, *sorted(how.items(), key=lambda item: item[0]))
-        if not self.filled and key not in self._matrices:
+        if key not in self._matrices:
             lines = torch.eye(count)[:, None, :, None].expand(count, 1, count, count)
             square = None if size is None else (size, size)
             self._matrices[key] = F.interpolate(lines, size=square, **how)[:, 0, :, 0].T.contiguous()
