@@ -47,6 +47,7 @@ def test_a_study_of_the_real_nnunet_says_so_before_any_work(config: Config) -> N
 
 def test_what_redraws_test_images_alone_goes_along(config: Config) -> None:
     config["run"]["arms"] = ["real", "classic", "da", "da_ensemble"]
+    config["comparisons"]["primary_arm"] = "da"
     study = resolve(config)
     runs = grid(study)
     assert translators(runs, exportable(runs, study)) == [{"source": runs.source[0], "method": "dda"}]
