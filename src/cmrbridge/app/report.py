@@ -72,12 +72,13 @@ def _curve(ml: dict[int, dict[str, float]]) -> dict[str, Any]:
 
 
 def _pictures(case: Open, masks: dict[str, Labels], frames: dict[str, int]) -> dict[str, str]:
-    """Phase → the slice with most myocardium at ED, upright, around the heart: a data: address of a PNG."""
+    """Phase → the slice with most myocardium in both, upright, around the heart: a data: address of a PNG."""
     known = load(case.folder)
     volumes = {phase: frame(case.folder, known, number) for phase, number in frames.items()}
     grid = middle_grid(volumes["ED"], 1, 1.0)
     codes = {phase: upright(labels, grid) for phase, labels in masks.items()}
-    at = int((codes["ED"] == STRUCTURES["MYO"]).sum(axis=(1, 2)).argmax())
+    muscle = [(one == STRUCTURES["MYO"]).sum(axis=(1, 2)) for one in codes.values()]
+    at = int(np.minimum(*muscle).argmax())  # at ES the valve has left the basal slices
     window = _around(np.maximum(codes["ED"][at], codes["ES"][at]))
     found = {}
     for phase, volume in volumes.items():

@@ -45,7 +45,7 @@ class Likeness:
 
 
 def fit(features: Floats) -> Likeness:
-    """From (n, d) features of n ≥ `LEAST` subjects.
+    """From (n, d) features of n ≥ 2 subjects.
 
     scale² is the mean of a feature's own variance and of all features' mean variance: a feature that hardly varies
     among few subjects is not thereby the one that matters.
@@ -110,7 +110,7 @@ def fit_unlike(*, chosen: Path, training: Mapping[str, Path], unlike: Path) -> N
             f"{chosen}: does not say what trained the network ({error}); delete it and run again"
         ) from error
     known, held = (np.array([row for pack in packs for row in textures(pack.split(name))]) for name in ("train", "val"))
-    if len(known) <= LEAST or not len(held):
+    if len(known) < LEAST or not len(held):
         raise InputError(
             f"{', '.join(domains)}: {len(known)} training and {len(held)} validation subjects, where {LEAST} and 1 at "
             "least tell what is unlike them; raise split.train and split.val"

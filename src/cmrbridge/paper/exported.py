@@ -208,9 +208,9 @@ def _own(taken: Mapping[str, Any], people: pd.DataFrame) -> pd.DataFrame:
 
 def _trained_on(taken: Mapping[str, Any], people: pd.DataFrame) -> str:
     own = _own(taken, people)
-    count = own.groupby("dataset").subject.nunique().sum()
+    count = int(own.groupby("dataset").subject.nunique().sum())
     return (
-        f"{count} subject{'s' * (count > 1)} of {', '.join(taken['training'])} "
+        f"{count} subject{'' if count == 1 else 's'} of {', '.join(taken['training'])} "
         f"(vendor {listed(own.vendor)}, {listed(own.field_strength_t)} T)"
     )
 

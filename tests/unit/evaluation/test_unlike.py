@@ -1,10 +1,14 @@
 """The score of unlikeness: closed forms, scikit-learn as oracle, false alarms as promised, shifts that are seen."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cmrbridge.core.geometry import Grid
+from cmrbridge.core.pack import Case, Pack, write_pack
+from cmrbridge.errors import InputError
 from cmrbridge.evaluation.texture import middle, subject_texture
 from cmrbridge.evaluation.unlike import (
     ALARMS,
@@ -13,6 +17,7 @@ from cmrbridge.evaluation.unlike import (
     conformal_limit,
     distance,
     fit,
+    fit_unlike,
     left_out,
     score,
     shrinkage,
@@ -118,6 +123,26 @@ def test_images_are_scored_from_plain_json_whatever_their_brightness() -> None:
     assert other.warn
     assert other.rarer == pytest.approx(1 / 21)
     assert other.limit == model["limit"]
+
+
+def pack_of(folder: Path, train: int) -> Path:
+    """training.npz of so many training subjects and one for validation, a stack of two noisy slices each."""
+    grid = Grid((32, 32, 2), (1.5, 1.5, 8.0), False, False, False, (16.0, 16.0), 32, 1.5)
+    splits = [*["train"] * train, "val"]
+    cases = tuple(Case("toy", "toy", f"s{i}", "ED", split, (), (8.0, 1.5, 1.5), grid) for i, split in enumerate(splits))
+    images = np.random.default_rng(8).integers(0, 256, (2 * len(cases), 32, 32), np.uint8)
+    case, position = np.repeat(np.arange(len(cases)), 2), np.tile([0, 1], len(cases))
+    write_pack(folder / "training.npz", Pack(images, None, case.astype(np.int32), position.astype(np.int32), cases))
+    return folder / "training.npz"
+
+
+def test_three_training_subjects_and_one_are_enough_and_fewer_are_refused(tmp_path: Path) -> None:
+    chosen, unlike = tmp_path / "chosen.json", tmp_path / "unlike.json"
+    chosen.write_text('{"training": ["toy"]}')
+    fit_unlike(chosen=chosen, training={"toy": pack_of(tmp_path, 3)}, unlike=unlike)
+    assert len(json.loads(unlike.read_text())["calibration"]) == 4
+    with pytest.raises(InputError, match=r"toy: 2 training and 1 validation subjects.*split\.train"):
+        fit_unlike(chosen=chosen, training={"toy": pack_of(tmp_path, 2)}, unlike=unlike)
 
 
 @pytest.mark.parametrize(("count", "kept"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (8, [2, 3, 4, 5])])

@@ -3,22 +3,19 @@
 import { Told, call } from "./api.js";
 import { showCard } from "./card.js";
 import { comparisons } from "./comparisons.js";
-import { drawCurve } from "./curve.js";
 import { Display, fitted, plainDisplay } from "./display.js";
 import { byId, make, show } from "./dom.js";
 import { allowDownloads, offerDownloads } from "./downloads.js";
 import { takeFiles } from "./intake.js";
 import { listenToKeys } from "./keys.js";
+import { Numbers, counted } from "./numbers.js";
 import { Panes } from "./panes.js";
-import { resultsTable } from "./results.js";
 import { Study } from "./study.js";
 import { Timeline } from "./timeline.js";
-import { listWarnings } from "./warnings.js";
 
 class App {
   study = null;
   view = null;
-  #measured = new Map(); // "model ed es" → the server's answer, null while it is awaited
   #opening = false;
 
   constructor({ models, limits }) {
@@ -34,6 +31,11 @@ class App {
       redraw: (...what) => this.panes.redraw(...what),
       arrange: () => this.#arrange(),
       reset: () => this.#resetDisplay(),
+    });
+    this.numbers = new Numbers({
+      go: (frame) => this.timeline.go("frame", frame),
+      changed: () => this.#report(),
+      failed: tell,
     });
     listenToKeys(this);
     offerDownloads({ fetchFile: (file) => this.#download(file), failed: tell });
@@ -69,13 +71,14 @@ class App {
 
   async #begin(study) {
     this.study = study;
-    this.#measured.clear();
+    this.numbers.open(study);
     await study.begin();
     const { ed, es, slices } = study.about;
     this.view = { frame: ed, slice: Math.floor(slices / 2), ed, es, chosen: false };
     this.#plainDisplay();
-    study.addEventListener("frame", ({ detail }) => detail === this.view.frame && this.panes.redraw("frame"));
-    study.addEventListener("segmented", () => this.#segmented());
+    const still = (react) => (event) => study === this.study && react(event); // and not closed in the meantime
+    study.addEventListener("frame", still(({ detail }) => detail === this.view.frame && this.panes.redraw("frame")));
+    study.addEventListener("segmented", still(() => this.#segmented()));
     this.#describe();
     show(byId("start"), false);
     show(byId("study"), true);
@@ -167,7 +170,8 @@ class App {
     const { selectedIndex } = byId("beside");
     byId("beside").replaceChildren(...comparisons(name, this.models).map(({ words }) => make("option", {}, words)));
     byId("beside").selectedIndex = Math.max(0, selectedIndex);
-    byId("model-said").textContent = `${architecture}, trained on ${trainedOn}; Dice ${dice.toFixed(3)} on its validation cases`;
+    byId("model-said").textContent =
+      `${architecture}, trained on ${trainedOn}; Dice ${dice.toFixed(3)} on its validation cases`;
     this.#compare();
   }
 
@@ -207,65 +211,11 @@ class App {
     this.#report();
   }
 
-  // numbers
-
   #report() {
-    const inSight = this.#inSight();
-    const { view, study } = this;
-    const [{ found }] = inSight;
     this.timeline.say();
-    byId("phases").textContent =
-      `ED: frame ${view.ed + 1}, ES: frame ${view.es + 1} (${view.chosen ? "your choice" : found.finished ? "by LV volume" : "first guess"})`;
-    byId("results").replaceChildren(...inSight.map((one) => resultsTable(one.model, this.#measures(one))));
-    drawCurve(byId("curve"), {
-      series: inSight.map((one) => ({ model: one.model, ml: one.found.ml })),
-      frames: study.about.frames,
-      seconds: study.about.seconds_per_frame,
-      view,
-      go: (frame) => this.timeline.go("frame", frame),
-    });
-    byId("legend").replaceChildren(
-      ...["LV", "RV"].flatMap((key) => [make("span", { class: `swatch ${key.toLowerCase()}` }), `${key} `]),
-      inSight.length > 1 ? `– solid: ${inSight[0].model}, dashed: ${inSight[1].model}` : "",
-    );
-    listWarnings(byId("warnings"), inSight, view);
-    show(byId("warnings-panel"), byId("warnings").childElementCount > 0);
-    this.#sayProgress(inSight);
-    allowDownloads(found.finished !== null);
-  }
-
-  #measures({ model, found }) {
-    const { ed, es } = this.view;
-    if (!found.masks[ed] || !found.masks[es]) return null;
-    const key = `${model} ${ed} ${es}`;
-    if (!this.#measured.has(key)) {
-      const { study } = this;
-      this.#measured.set(key, null);
-      const arrived = (measures) => {
-        this.#measured.set(key, measures);
-        this.#report();
-      };
-      study.measures(model, ed, es).then((measures) => study === this.study && arrived(measures), tell);
-    }
-    return this.#measured.get(key);
-  }
-
-  #sayProgress(inSight) {
-    const { frames } = this.study.about;
-    const atWork = inSight.find(({ found }) => !found.finished && !found.failed);
-    show(byId("working"), atWork !== undefined);
-    if (atWork) {
-      byId("working-said").textContent = `Model «${atWork.model}»: ${atWork.found.done} of ${counted(frames)} segmented`;
-      Object.assign(byId("working-bar"), { max: frames, value: atWork.found.done });
-    }
-    const said = inSight.flatMap(({ model, found }) => {
-      if (found.failed) return [`${model}: ${found.failed}`];
-      return found.finished ? [`${model}: ${counted(frames)} in ${found.finished.seconds.toFixed(1)} s`] : [];
-    });
-    if (byId("finished").textContent !== said.join(" · ")) byId("finished").textContent = said.join(" · ");
-    const failed = inSight.some(({ found }) => found.failed);
-    byId("finished").classList.toggle("failed", failed);
-    show(byId("retry"), failed);
+    const inSight = this.#inSight();
+    this.numbers.show(inSight, this.view);
+    allowDownloads(inSight[0].found.finished !== null);
   }
 
   #download(file) {
@@ -280,8 +230,6 @@ function tell(error) {
   byId("error-text").textContent = error instanceof Told ? error.message : `the page failed: ${error.message}; reload it`;
   show(byId("error"), true);
 }
-
-const counted = (frames) => `${frames} ${frames === 1 ? "frame" : "frames"}`;
 
 function tooLarge(name, size, limit) {
   const mib = (bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`;

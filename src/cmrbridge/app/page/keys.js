@@ -4,7 +4,8 @@ import { byId } from "./dom.js";
 import { STRUCTURES } from "./structures.js";
 
 const ARROWS = { ArrowUp: ["slice", -1], ArrowDown: ["slice", 1], ArrowLeft: ["frame", -1], ArrowRight: ["frame", 1] };
-const BUTTONS = { d: "set-ed", s: "set-es", ...Object.fromEntries(STRUCTURES.map(({ key }, index) => [index + 1, `show-${key}`])) };
+const TOGGLES = Object.fromEntries(STRUCTURES.map(({ key }, index) => [index + 1, `show-${key}`]));
+const BUTTONS = { d: "set-ed", s: "set-es", ...TOGGLES };
 
 export function listenToKeys({ timeline, display }) {
   byId("pictures").addEventListener("keydown", (event) => {

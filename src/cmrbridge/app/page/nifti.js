@@ -30,8 +30,8 @@ export function readNifti(buffer) {
 function readVoxels(view, little, shape) {
   const Kind = KINDS.get(view.getInt16(70, little));
   if (!Kind) throw new Error("the server sent a frame whose numbers this page cannot read");
-  const count = shape.reduce((a, b) => a * b);
-  const bytes = view.buffer.slice(view.getFloat32(108, little), view.getFloat32(108, little) + count * Kind.BYTES_PER_ELEMENT);
+  const start = view.getFloat32(108, little);
+  const bytes = view.buffer.slice(start, start + shape.reduce((a, b) => a * b) * Kind.BYTES_PER_ELEMENT);
   if (!little) reverseBytes(new Uint8Array(bytes), Kind.BYTES_PER_ELEMENT);
   const slope = view.getFloat32(112, little) || 1;
   const intercept = view.getFloat32(116, little) || 0;

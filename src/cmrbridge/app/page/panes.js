@@ -134,9 +134,7 @@ class Pane {
   /** What the picture shows, for those who do not see it: voxels as the viewer holds them. */
   #describe(view) {
     const found = STRUCTURES.map(({ key, value }) => `${key} ${this.counts[value]}`).join(", ");
-    this.canvas.setAttribute(
-      "aria-label",
-      `${this.caption.textContent}: slice ${view.slice + 1}, frame ${view.frame + 1}. Voxels outlined in this frame: ${found}.`,
-    );
+    const where = `${this.caption.textContent}: slice ${view.slice + 1}, frame ${view.frame + 1}`;
+    this.canvas.setAttribute("aria-label", `${where}. Voxels outlined in this frame: ${found}.`);
   }
 }
