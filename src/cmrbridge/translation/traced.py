@@ -21,8 +21,10 @@ ATEN = torch.ops.aten
 
 def traced(function: Callable[[Tensor], Tensor], example: Tensor) -> GraphModule:
     """``function`` of a tensor shaped as ``example``, its gradients included, as a graph without any."""
-    table = get_decompositions([ATEN.native_group_norm_backward, ATEN._softmax_backward_data, ATEN.silu_backward])
-    table = {**table, ATEN.convolution_backward.default: _convolution_backward}
+    table: dict[Any, Any] = get_decompositions(
+        [ATEN.native_group_norm_backward, ATEN._softmax_backward_data, ATEN.silu_backward]
+    )
+    table[ATEN.convolution_backward.default] = _convolution_backward
     with sdpa_kernel(SDPBackend.MATH), _Resizing():
         function(example)  # makes the matrices of all its resizing: in the graph they are constants
         graph = make_fx(function, table)(example)

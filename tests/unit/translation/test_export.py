@@ -74,7 +74,7 @@ def test_equal_translators_give_equal_bytes_that_tell_of_no_machine(network: Ima
 
 def exported(folder: Path, network: ImageDenoiser, *, gains: dict[str, float]) -> tuple[bytes, dict]:
     """What leaves a study whose methods of source "home" gained this, under simulated shifts."""
-    average = dict(network.named_parameters())
+    average = {name: value.clone() for name, value in network.named_parameters()}
     write_model(folder / "model", network, average, {"kind": KIND, "size": SIZE, "settings": asdict(TRAINING)})
     (pack,) = volumes(3)
     write_pack(folder / "training.npz", pack)
