@@ -38,6 +38,14 @@ def served(package: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
+def adapting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server whose model has a translator."""
+    folder = write_package(tmp_path_factory.mktemp("packages") / "fast", adapt=True)
+    with tempfile.TemporaryDirectory(prefix="app-test-") as name, running([folder], Path(name)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def small(package: Path) -> Iterator[Served]:
     """A server that takes two MiB and no more."""
     with (
