@@ -40,10 +40,10 @@ class Visit:
     def segmented(self, frames: int) -> None:
         expect(self.at("#finished")).to_contain_text(f"{frames} frames in", timeout=PATIENCE_MS)
 
-    def picture(self) -> np.ndarray:
-        """Pixels (y, x, 3) of the first picture, as they are on the screen."""
+    def picture(self, index: int = 0) -> np.ndarray:
+        """Pixels (y, x, 3) of a picture, the first by default, as they are on the screen."""
         self.page.wait_for_timeout(300)  # a repaint
-        return np.asarray(Image.open(BytesIO(self.at("canvas").first.screenshot())).convert("RGB")).astype(int)
+        return np.asarray(Image.open(BytesIO(self.at("canvas").nth(index).screenshot())).convert("RGB")).astype(int)
 
     def outlined(self) -> dict[str, int]:
         """Voxels of each structure in the mask that the first picture holds, as it tells those who cannot see it."""

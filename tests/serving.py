@@ -67,8 +67,20 @@ def _idle(n: int) -> list[onnx.NodeProto]:
     ]
 
 
-def write_package(folder: Path, name: str = "fast", rounds: int = 0) -> Path:
-    """An exported folder, as the contract has it, with `write_network`'s network."""
+def write_translator(path: Path) -> None:
+    """One that turns dark to bright: 255 less the grey value."""
+    shape = ["n", SIZE, SIZE]
+    graph = helper.make_graph(
+        [helper.make_node("BitwiseNot", ["image"], ["translated"])],
+        "inverse",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info("translated", TensorProto.UINT8, shape)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+
+
+def write_package(folder: Path, name: str = "fast", rounds: int = 0, adapt: bool = False) -> Path:
+    """An exported folder, as the contract has it, with `write_network`'s network; adapt: and `write_translator`'s."""
     folder.mkdir(parents=True)
     write_network(folder / "model.onnx", rounds)
     about = {
@@ -87,6 +99,9 @@ def write_package(folder: Path, name: str = "fast", rounds: int = 0) -> Path:
         "trained_on": "hearts of four grey values",
         "unlike": calibrated(*_textures()),
     }
+    if adapt:
+        write_translator(folder / "adapt.onnx")
+        about["adapt"] = {"method": "dda", "why": "a toy", "mean_dice_gain_under_simulated_shifts": 0.1}
     (folder / "model.json").write_text(json.dumps(about))
     (folder / "card.md").write_text("# A toy\n")
     seal(folder)

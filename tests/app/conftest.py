@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,10 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from browsing import Visit
-from serving import Served, running, write_package
+from served import package, served, started
+from serving import Served, write_package
+
+__all__ = ["package", "served"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # WebGL 2 without a GPU
@@ -26,24 +28,18 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_package(tmp_path_factory.mktemp("packages") / "fast")
-
-
 @pytest.fixture(scope="module")
-def served(package: Path) -> Iterator[Served]:
-    with tempfile.TemporaryDirectory(prefix="app-test-") as name, running([package], Path(name)) as server:
+def adapting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server whose model has a translator."""
+    folder = write_package(tmp_path_factory.mktemp("packages") / "fast", adapt=True)
+    with started(folder) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def small(package: Path) -> Iterator[Served]:
     """A server that takes two MiB and no more."""
-    with (
-        tempfile.TemporaryDirectory(prefix="app-test-") as name,
-        running([package], Path(name), upload=2 << 20) as server,
-    ):
+    with started(package, upload=2 << 20) as server:
         yield server
 
 

@@ -151,6 +151,24 @@ def test_slices_and_frames_move_in_all_pictures(visiting: Callable[..., Visit], 
     visit.at("#play").click()
 
 
+def test_the_translated_image_stands_beside_the_image_with_masks_on_both(
+    visiting: Callable[..., Visit], adapting: Served, hostile: Path
+) -> None:
+    visit = visiting(adapting)
+    visit.drop(hostile)
+    visit.segmented(len(RADII))
+    visit.at("#beside").select_option("the translated image")
+    shown = visit.at("canvas").nth(1)
+    expect(visit.at("#finished")).to_contain_text("fast+adapted: 4 frames in", timeout=PATIENCE_MS)
+    expect(shown).to_have_attribute("aria-label", re.compile("^Translated, model «fast\\+adapted»: slice 3, frame 1"))
+    expect(shown).not_to_have_attribute("aria-label", re.compile("LV 0"))
+    visit.page.evaluate("document.querySelector('#opacity').value = 0")
+    visit.at("#opacity").dispatch_event("input")
+    both = [visit.picture(index) for index in (0, 1)]
+    heart = tuple(slice(size // 2 - 20, size // 2 + 20) for size in both[0].shape[:2])
+    assert both[0][heart].mean() > both[1][heart].mean() + 60, "the toy translator turns bright to dark"
+
+
 def test_a_zip_and_a_folder_of_two_phases_are_studies_of_two_frames(
     visiting: Callable[..., Visit], served: Served, cine: nib.Nifti1Image, tmp_path: Path
 ) -> None:

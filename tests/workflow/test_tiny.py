@@ -83,7 +83,7 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     results = project / "results" / "tiny"
     cases = pd.read_csv(results / "evaluation" / "cases.csv")
     rivals = {"mixstyle", "histogram"}
-    assert set(cases.arm) == {"real", "classic", "synthetic", "dann", "dg", "da_ensemble", "oracle"} | rivals
+    assert set(cases.arm) == {"real", "classic", "synthetic", "dann", "dg", "da", "da_ensemble", "oracle"} | rivals
     assert set(cases.target) == {"aurora", "borealis", "eclipse"}
     assert cases.value.notna().all()
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
@@ -174,6 +174,8 @@ def test_the_best_networks_leave_it_whole(project: Path) -> None:
         assert found.shape == (2, 4, 32, 32)
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
         assert "Apache-2.0" in files["card.md"].read_text()
+        chosen = json.loads(folder.with_name(f"{pick}.adapt.json").read_text())
+        assert ("adapt.onnx" in files) == ("adapt" in about) == (chosen["method"] != "none")
 
 
 def test_no_planted_identifier_is_in_outputs_logs_report_or_mlflow(project: Path) -> None:

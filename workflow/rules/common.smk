@@ -24,7 +24,7 @@ from cmrbridge.plan.config import (
 )
 from cmrbridge.plan.consent import is_admitted, read_forgotten
 from cmrbridge.plan.downloads import awaited, sources_of
-from cmrbridge.plan.export import exportable, some
+from cmrbridge.plan.export import exportable, some, translators
 from cmrbridge.plan.fingerprint import fingerprint
 from cmrbridge.plan.generators import candidates_of
 from cmrbridge.plan.grid import (
@@ -62,6 +62,7 @@ PROBED = probed(RUNS, STUDY)
 APPLIED = applied(RUNS, STUDY)
 DOSES = doses(STUDY)
 EXPORTABLE = exportable(RUNS, STUDY)
+TRANSLATORS = translators(RUNS, EXPORTABLE)
 TESTED = sorted({domain for tested in RUNS.tested for domain in tested})
 
 RESULTS = f"results/{STUDY['study']}"

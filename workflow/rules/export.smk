@@ -1,8 +1,9 @@
 """Export: the networks that did best on the source's validation subjects, as models that run without torch.
 
-Needs   segmentation/…/{model.safetensors,metrics.jsonl,record.json} and scores of the runs of app.arms, data/{domain}/training.npz
-Makes   results/{study}/export/{fast,accurate}/{model.onnx,model.json,card.md,checksums.json,bundle/}; no part of a study, but
-        the target `export`
+Needs   segmentation/…/{model.safetensors,metrics.jsonl,record.json} and scores of the runs of app.arms, data/{domain}/training.npz,
+        translation/… where an arm redraws test images
+Makes   results/{study}/export/{fast,accurate}/{model.onnx,model.json,card.md,checksums.json,bundle/}, and adapt.onnx where an arm
+        translates test images; no part of a study, but the target `export`
 """
 
 
@@ -61,12 +62,38 @@ rule fit_unlike:
         "../scripts/fit_unlike.py"
 
 
+rule export_translator:
+    input:
+        chosen=f"{MODEL}.chosen.json",
+        models=of_translators(f"{TRANSLATION}/train/model.safetensors"),
+        choices=of_translators(f"{TRANSLATION}/{{method}}/choice.json"),
+        training=of_translators(f"{RESULTS}/data/{{source}}/training.npz"),
+    output:
+        onnx=f"{MODEL}.adapt.onnx",
+        about=f"{MODEL}.adapt.json",
+        record=f"{MODEL}.adapt.record.json",
+    log:
+        f"{MODEL}.adapt.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(6000),
+        runtime=more(60),
+    params:
+        code=code("export_translator", "cmrbridge.translation.export"),
+        translators=TRANSLATORS,
+        seed=STUDY["generator_seed"],
+    script:
+        "../scripts/export_translator.py"
+
+
 rule describe_export:
     input:
         onnx=f"{MODEL}/model.onnx",
         weights=f"{MODEL}/bundle/models",
         chosen=f"{MODEL}.chosen.json",
         unlike=f"{MODEL}.unlike.json",
+        translator=[f"{MODEL}.adapt.onnx", f"{MODEL}.adapt.json"] if TRANSLATORS else [],
         records=over(EXPORTABLE, f"{SEGMENTATION}/record.json"),
         cases=over(EXPORTABLE, f"{SCORES}/cases.csv"),
         subjects=expand(

@@ -239,6 +239,12 @@ def export_training():
     return list(dict.fromkeys(sum(EXPORTABLE.training, [])))
 
 
+def of_translators(pattern):
+    """The pattern filled in for each of TRANSLATORS, in their order."""
+    seed = STUDY["generator_seed"]
+    return [pattern.format(**keys, generator_seed=seed) for keys in TRANSLATORS]
+
+
 def export_domains():
     """These, and those that such a run was tested on."""
     return list(dict.fromkeys([*export_training(), *sum(EXPORTABLE.tested, [])]))

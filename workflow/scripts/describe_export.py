@@ -8,6 +8,7 @@ with job(snakemake):
         study=snakemake.params.study,
         chosen=Path(snakemake.input.chosen),
         unlike=Path(snakemake.input.unlike),
+        translator=[Path(path) for path in snakemake.input.translator],
         records=[Path(path) for path in snakemake.input.records],
         cases=[Path(path) for path in snakemake.input.cases],
         subjects=[Path(path) for path in snakemake.input.subjects],

@@ -27,6 +27,11 @@ def frame_file(case: Open, number: int) -> File:
     return _nifti((case.folder / "frame.hdr").read_bytes() + raw), NIFTI, f"frame-{number:03d}.nii.gz"
 
 
+def translated_file(case: Open, number: int, voxels: bytes) -> File:
+    """The same with the voxels that a translator made."""
+    return _nifti((case.folder / "frame.hdr").read_bytes() + voxels), NIFTI, f"translated-{number:03d}.nii.gz"
+
+
 def truth_file(case: Open, number: int) -> File:
     """The true labels of one frame of the sample."""
     raw = (case.folder / "truth" / f"{number:03d}.raw").read_bytes()

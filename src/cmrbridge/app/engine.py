@@ -41,7 +41,7 @@ class Engine:
         """Kill the worker."""
         if self._warming:
             self._warming.cancel()
-        self._kill()
+        await self._kill()
 
     @property
     def pid(self) -> int | None:
@@ -68,7 +68,7 @@ class Engine:
         try:
             await self._ask(self._load, self._allowed.load_s)
         except (Refused, Failed):  # else it would go on without its networks
-            self._kill()
+            await self._kill()
             raise
 
     async def _ask(self, words: dict[str, Any], seconds: float) -> Message:
@@ -82,7 +82,7 @@ class Engine:
                 await process.stdin.drain()
                 answer, blob = await next_message(process.stdout)
         except BaseException as error:
-            self._kill()
+            await self._kill()
             if isinstance(error, TimeoutError):
                 raise Failed(f"it took longer than {seconds:g} seconds and was stopped; try a smaller study") from None
             if isinstance(error, asyncio.IncompleteReadError | OSError | ValueError):
@@ -94,7 +94,9 @@ class Engine:
             raise Failed(f"it failed with an error of its own ({answer['fault']}); see the terminal and report it")
         return answer, blob
 
-    def _kill(self) -> None:
-        if self._process and self._process.returncode is None:
-            self._process.kill()
-        self._process = None
+    async def _kill(self) -> None:
+        """End the worker; only then does it write no more into its case's folder, which may be deleted next."""
+        process, self._process = self._process, None
+        if process and process.returncode is None:
+            process.kill()
+            await process.wait()

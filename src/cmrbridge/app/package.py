@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,31 @@ from cmrbridge.errors import InputError
 
 FORMAT = 1
 NEEDED = ("model.onnx", "model.json", "card.md")
+TRANSLATOR = "adapt.onnx"
 LISTED = "checksums.json"
 AGAIN = "export it again (snakemake export), or copy the whole folder again"
-SHOWN = ("name", "arm", "architecture", "validation_dice", "trained_on", "scores", "labels", "licences", "study")
+SHOWN = ("arm", "architecture", "validation_dice", "trained_on", "scores", "labels", "licences", "study")
 
 
 @dataclass(frozen=True)
 class Package:
-    """folder: where it lies; about: its model.json; card: the model card, markdown; digest: sha256 of the card."""
+    """folder: where it lies; about: its model.json; card: the model card, markdown; digest: sha256 of the card;
+    adapted: whether images are translated before the network sees them, by the translator beside it."""
 
     folder: Path
     about: dict[str, Any]
     card: str
     digest: str
+    adapted: bool = False
 
     @property
     def name(self) -> str:
+        """What the app calls it."""
+        return self.exported + ("+adapted" if self.adapted else "")
+
+    @property
+    def exported(self) -> str:
+        """What its model.json calls it."""
         return str(self.about["name"])
 
     @property
@@ -44,9 +53,15 @@ class Package:
     def network(self) -> Path:
         return self.folder / "model.onnx"
 
+    @property
+    def translator(self) -> Path | None:
+        """None where the study has none."""
+        return self.folder / TRANSLATOR if self.about.get("adapt") else None
+
     def shown(self) -> dict[str, Any]:
         """What the page tells of it."""
-        return {name: self.about.get(name) for name in SHOWN} | {"card": self.card}
+        own = {"name": self.name, "card": self.card, "adapts": self.exported if self.adapted else None}
+        return {name: self.about.get(name) for name in SHOWN} | own
 
 
 def read_package(folder: Path) -> Package:
@@ -54,25 +69,29 @@ def read_package(folder: Path) -> Package:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name one that `snakemake export` wrote")
     sums = _json(folder / LISTED)
-    for name in sorted({*NEEDED, *sums}):
+    about = _json(folder / "model.json")
+    needed = (*NEEDED, TRANSLATOR) if about.get("adapt") else NEEDED
+    for name in sorted({*needed, *sums}):
         path = folder / name
         if name not in sums or not path.is_file():
             raise InputError(f"{path}: {'no such file' if name in sums else f'not in {LISTED}'}; {AGAIN}")
         if hashlib.sha256(path.read_bytes()).hexdigest() != sums[name]:
             raise InputError(f"{path}: not the file that was exported, its checksum differs; {AGAIN}")
-    about = _json(folder / "model.json")
     _check(about, folder / "model.json")
     return Package(folder, about, (folder / "card.md").read_text(encoding="utf-8"), str(sums["card.md"]))
 
 
 def read_packages(folders: list[Path]) -> dict[str, Package]:
-    """Name → package; InputError where two have one name."""
+    """Name → package, and after each with a translator its adapted twin; InputError where two have one name."""
     found: dict[str, Package] = {}
     for folder in folders:
         package = read_package(folder)
         if package.name in found:
             raise InputError(f"{folder}: a second model named {package.name!r}; give only one of them")
         found[package.name] = package
+        if package.translator:
+            twin = replace(package, adapted=True)
+            found[twin.name] = twin
     return found
 
 

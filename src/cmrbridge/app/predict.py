@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmrbridge.app.case import Case, frame
-from cmrbridge.app.package import Package
+from cmrbridge.app.package import Package, read_packages
 from cmrbridge.core.geometry import Grid, restore
 from cmrbridge.data.canonical import canonical_slices
 from cmrbridge.data.place import middle_grid
@@ -23,14 +23,29 @@ Centre = tuple[float, float]
 
 @dataclass(frozen=True)
 class Network:
-    """A package's network, loaded."""
+    """A package's network, loaded, and its translator where it has one."""
 
     package: Package
     session: Any
+    translator: Any = None
 
 
 def load_network(package: Package, threads: int) -> Network:
-    """The network of a verified package; InputError where the runtime cannot read it."""
+    """The networks of a verified package; InputError where the runtime cannot read one."""
+    translator = _session(package.translator, threads) if package.translator else None
+    return Network(package, _session(package.network, threads), translator)
+
+
+def load_networks(folders: list[Path], threads: int) -> dict[str, Network]:
+    """Name → network of `read_packages`; adapted twins share what is loaded."""
+    found: dict[str, Network] = {}
+    for name, package in read_packages(folders).items():
+        twin = found.get(package.exported)
+        found[name] = dataclasses.replace(twin, package=package) if twin else load_network(package, threads)
+    return found
+
+
+def _session(network: Path, threads: int) -> Any:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read on import; without it the runtime reports to its maker
     import onnxruntime
 
@@ -40,12 +55,11 @@ def load_network(package: Package, threads: int) -> Network:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # cores are shared with the page
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(package.network.read_bytes(), options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(network.read_bytes(), options, ["CPUExecutionProvider"])
     except Exception as error:  # the runtime has an exception of its own for each way to fail
         raise InputError(
-            f"{package.network}: not a network that this version runs ({type(error).__name__}); export it again"
+            f"{network}: not a network that this version runs ({type(error).__name__}); export it again"
         ) from error
-    return Network(package, session)
 
 
 def grid_of(package: Package, volume: Volume, centre: Centre | None) -> Grid:
@@ -61,8 +75,12 @@ def slices_of(package: Package, volume: Volume, centre: Centre | None) -> NDArra
 
 def segment(network: Network, volume: Volume, centre: Centre | None) -> NDArray[np.uint8]:
     """Labels (x, y, slice) of one frame on its own grid."""
-    grid = grid_of(network.package, volume, centre)
-    (probabilities,) = network.session.run(["probabilities"], {"image": canonical_slices(volume.voxels, grid)})
+    return outlined(network, slices_of(network.package, volume, centre), grid_of(network.package, volume, centre))
+
+
+def outlined(network: Network, images: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
+    """Labels (x, y, slice), on the file's grid, of canonical slices that lie in it as ``grid`` says."""
+    (probabilities,) = network.session.run(["probabilities"], {"image": images})
     return restore(probabilities, grid)
 
 

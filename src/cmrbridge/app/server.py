@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from cmrbridge.app.downloads import frame_file, image_file, made_file, truth_file
+from cmrbridge.app.downloads import frame_file, image_file, made_file, translated_file, truth_file
 from cmrbridge.app.engine import Engine, Failed, Refused
 from cmrbridge.app.package import Package
 from cmrbridge.app.pages import Page, read_pages
@@ -43,7 +43,8 @@ class Server:
 
 def application(packages: dict[str, Package], root: Path, threads: int, allowed: Allowed) -> Starlette:
     """The server without its guard; ``root``: a private folder, removed by whoever made it."""
-    engine = Engine([str(package.folder.resolve()) for package in packages.values()], threads, allowed)
+    folders = [str(package.folder.resolve()) for package in packages.values() if not package.adapted]
+    engine = Engine(folders, threads, allowed)
     app = Starlette(routes=ROUTES, exception_handlers=HANDLERS, lifespan=_lifespan)
     app.state.server = Server(packages, engine, Shelf(root, allowed), allowed, read_pages())
     return app
@@ -194,6 +195,17 @@ async def frame(request: Request) -> Response:
     return await _file(request, frame_file, case, _number(request.path_params["frame"], case, 0))
 
 
+async def translated(request: Request) -> Response:
+    server, case, package = _server(request), _case(request), _model(request)
+    number = _number(request.path_params["frame"], case, 0)
+    if package.translator is None:
+        raise HTTPException(404, "this model has no translator; only an export of a study that adapts images has one")
+    words = {"do": "translate", "folder": str(case.folder), "model": package.name, "frame": number}
+    with server.shelf.using(case):
+        _, voxels = await unless_gone(request, server.engine.call(words, server.allowed.frame_s))
+    return await _file(request, translated_file, case, number, voxels)
+
+
 async def truth(request: Request) -> Response:
     case = _case(request)
     if not case.about["truth"]:
@@ -268,6 +280,7 @@ ROUTES = [
     Route("/api/sample", sample, methods=["POST"]),
     Route("/api/cases/{case}", close, methods=["DELETE"]),
     Route("/api/cases/{case}/frames/{frame}.nii.gz", frame),
+    Route("/api/cases/{case}/translated/{frame}.nii.gz", translated),
     Route("/api/cases/{case}/truth/{frame}.nii.gz", truth),
     Route("/api/cases/{case}/image.nii.gz", image),
     Route("/api/cases/{case}/segment", segment, methods=["POST"]),

@@ -1,5 +1,6 @@
 """An upload, told by its content and never by its name, → a case. Runs in the worker: files from strangers."""
 
+import contextlib
 import csv
 import gzip
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,22 +46,14 @@ def open_upload(path: Path, folder: Path) -> Case:
 
     InputError says what is wrong; no word of it is a name from inside the upload.
     """
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    try:
+    with _scratch(folder) as scratch:
         return keep(_study(path, scratch), folder)
-    finally:
-        shutil.rmtree(scratch)
 
 
 def open_folder(path: Path, folder: Path) -> Case:
     """Read a folder of DICOM files, which stays as it is, and store it as a case in ``folder``."""
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    try:
+    with _scratch(folder) as scratch:
         return keep(_of_dicom(path, scratch), folder)
-    finally:
-        shutil.rmtree(scratch)
 
 
 def keep(study: Study, folder: Path, truth: bool = False) -> Case:
@@ -88,6 +82,16 @@ def keep(study: Study, folder: Path, truth: bool = False) -> Case:
     )
     store(folder, case, study.volumes, study.header)
     return case
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch)
 
 
 def _study(path: Path, scratch: Path) -> Study:

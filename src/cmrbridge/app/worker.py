@@ -14,15 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from cmrbridge.app import measures, predict
+from cmrbridge.app import adapt, measures, predict
 from cmrbridge.app.case import frame as read_frame
 from cmrbridge.app.case import load as read_case
 from cmrbridge.app.messages import Message, packed, read_message
-from cmrbridge.app.package import read_packages
 from cmrbridge.app.settings import FULL_DISK
 from cmrbridge.errors import InputError
 
-DOES = ("load", "open", "sample", "segment", "unlike")
+DOES = ("load", "open", "sample", "segment", "translate", "unlike")
 
 
 class Bench:
@@ -34,8 +33,7 @@ class Bench:
     def load(self, models: list[str], threads: int, memory: int) -> Message:
         """Load all networks, within ``memory`` bytes of address space for ever after."""
         _limit_memory(memory)
-        packages = read_packages([Path(model) for model in models])
-        self._networks = {name: predict.load_network(package, threads) for name, package in packages.items()}
+        self._networks = predict.load_networks([Path(model) for model in models], threads)
         return {}, b""
 
     def open(self, upload: str, folder: str) -> Message:
@@ -57,9 +55,18 @@ class Bench:
     def segment(self, folder: str, model: str, frame: int) -> Message:
         """Volumes and oddities of one frame, and its labels (gzip, first axis fastest)."""
         case = read_case(Path(folder))
-        labels = predict.segment(self._networks[model], read_frame(Path(folder), case, frame), case.centre)
+        network, volume = self._networks[model], read_frame(Path(folder), case, frame)
+        if network.package.adapted:
+            grid = predict.grid_of(network.package, volume, case.centre)
+            labels = predict.outlined(network, adapt.translated(network, Path(folder), case, frame), grid)
+        else:
+            labels = predict.segment(network, volume, case.centre)
         words = {"ml": measures.volumes_ml(labels, case.spacing), "odd": measures.oddities(labels)}
         return words, gzip.compress(labels.tobytes(order="F"), compresslevel=1, mtime=0)
+
+    def translate(self, folder: str, model: str, frame: int) -> Message:
+        """One frame as the model's translator redraws it: voxels of the frame's type, first axis fastest."""
+        return {}, adapt.view(self._networks[model], Path(folder), read_case(Path(folder)), frame)
 
     def unlike(self, folder: str, model: str) -> Message:
         """How unlike ED and ES are what the model learnt from; nothing where its package cannot tell."""

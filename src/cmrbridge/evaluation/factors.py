@@ -1,6 +1,5 @@
 """Which attribute explains the loss: a mixed model of the score, the subject as random effect."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.regression.mixed_linear_model import MixedLM
-from statsmodels.tools.sm_exceptions import ConvergenceWarning, SingularMatrixWarning
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.comparisons import CEILING
 from cmrbridge.evaluation.frames import read_cases, write_frame
+from cmrbridge.evaluation.intercepts import fit_random_intercepts
 
 OF_SUBJECT = ("vendor", "centre", "scanner", "field_strength_t", "pathology")  # columns of subjects.csv, as words
 OF_SPACING = {"in-plane spacing (per mm)": "spacing_x", "slice spacing (per mm)": "spacing_z"}  # as numbers
@@ -157,14 +155,10 @@ def _fit(parts: Sequence[pd.DataFrame], table: pd.DataFrame) -> Fit:
     """Random intercepts for subjects; among the other attributes a column that others make up is left out."""
     matrix = _matrix(parts, len(table))
     kept = _independent(matrix)
-    with warnings.catch_warnings():
-        # subjects that don't differ put the variance on its bound, which is a right answer and warned of
-        for bound in (ConvergenceWarning, SingularMatrixWarning):
-            warnings.simplefilter("ignore", bound)
-        found = MixedLM(table.value.to_numpy(), matrix[:, kept], groups=table.group).fit(reml=False)
+    found = fit_random_intercepts(table.value.to_numpy(), matrix[:, kept], pd.factorize(table.group)[0])
     names = [("", "", ""), *(column for part in parts for column in part.columns)]
     chosen = [names[index] for index in kept]
-    explained = float(np.var(matrix[:, kept] @ found.fe_params))
-    share = explained / (explained + float(found.cov_re[0, 0]) + found.scale)
-    errors = dict(zip(chosen, found.bse_fe))
-    return Fit(float(found.llf), pd.Series(dict(zip(chosen, found.fe_params))), pd.Series(errors), share)
+    explained = float(np.var(matrix[:, kept] @ found.effects))
+    share = explained / (explained + found.between + found.within)
+    effects, errors = (pd.Series(dict(zip(chosen, of))) for of in (found.effects, found.errors))
+    return Fit(found.log_likelihood, effects, errors, share)

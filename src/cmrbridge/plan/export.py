@@ -38,6 +38,14 @@ def exportable(runs: pd.DataFrame, study: Study) -> pd.DataFrame:
     return runs[runs.arm.isin(wanted) & ~runs.architecture.isin(CAGED)]
 
 
+def translators(runs: pd.DataFrame, exported: pd.DataFrame) -> list[dict[str, str]]:
+    """source and method of what redraws test images for arms of ``runs`` that segment nothing else, of the sources that
+    ``exported`` (of `exportable`) learn from."""
+    asked = runs[(runs.test_translation != "") & ~runs.ensemble.astype(bool) & runs.source.isin(exported.source)]
+    pairs = dict.fromkeys(zip(asked.source, asked.test_translation))
+    return [{"source": source, "method": method} for source, method in pairs]
+
+
 def some(runs: pd.DataFrame) -> pd.DataFrame:
     """``runs``; InputError, before any work, where there is none to export."""
     if runs.empty:

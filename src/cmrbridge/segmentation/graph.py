@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cmrbridge.core.portable import bare
 from cmrbridge.errors import InputError
 from cmrbridge.segmentation.architectures.stacked import Stacked
 from cmrbridge.segmentation.intensity import standardise, unit
@@ -76,18 +76,6 @@ def to_onnx(networks: Sequence[nn.Module], size: int) -> bytes:
         )
     assert program is not None
     return bare(program.model_proto).SerializeToString(deterministic=True)
-
-
-def bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without doc strings and metadata: torch writes paths of this machine and stack traces there."""
-    model.producer_name, model.producer_version = "cmrbridge", ""
-    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        part.doc_string = ""
-        del part.metadata_props[:]
-    for value in (*model.graph.input, *model.graph.output):
-        value.doc_string = ""
-        del value.metadata_props[:]
-    return model
 
 
 def check(graph: bytes, networks: Sequence[nn.Module], stacks: Sequence[Bytes], name: Path) -> float:

@@ -1,24 +1,15 @@
 """A server for the tests that leave it as it is, and one each for those that break it."""
 
 import contextlib
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from serving import Served, running, write_package
+from served import package, served
+from serving import Served, running
 
-
-@pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_package(tmp_path_factory.mktemp("packages") / "fast")
-
-
-@pytest.fixture(scope="module")
-def served(package: Path) -> Iterator[Served]:
-    with tempfile.TemporaryDirectory(prefix="app-test-") as name, running([package], Path(name)) as server:
-        yield server
+__all__ = ["package", "served"]
 
 
 @pytest.fixture

@@ -253,6 +253,19 @@ def test_a_worker_that_did_not_load_is_not_asked_again() -> None:
     assert asyncio.run(asked()) is None
 
 
+def test_a_worker_is_gone_before_its_folder_is_deleted() -> None:
+    async def closed() -> bool:
+        engine = Engine([], 1, Allowed())
+        with pytest.raises(Failed, match="KeyError"):
+            await engine.call({"do": "unlike", "folder": "nowhere", "model": "none"}, 60)
+        place = Path(f"/proc/{engine.pid}")
+        assert place.exists()
+        await engine.close()
+        return not place.exists()
+
+    assert asyncio.run(closed())
+
+
 def test_ctrl_c_reaches_the_server_alone(served: Served) -> None:
     """The terminal sends it to the whole group; the worker would print where it was interrupted."""
     opened(served)

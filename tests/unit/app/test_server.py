@@ -85,6 +85,11 @@ def test_models_say_what_they_are(served: Served) -> None:
     assert told["limits"] == {"bytes": 2**30, "cases": 4}
 
 
+def test_without_a_translator_there_is_no_translated_image(served: Served, case: dict) -> None:
+    status, told = served.json("GET", f"/api/cases/{case['case']}/translated/0.nii.gz")
+    assert (status, "no translator" in told["error"]) == (404, True)
+
+
 def test_a_case_says_what_came_in(case: dict) -> None:
     about = {name: case[name] for name in ("frames", "slices", "shape", "ed", "es", "truth", "phases")}
     assert about == {

@@ -31,7 +31,17 @@ SCORES = [("home", "h2", 0, 0.9), ("home", "h2", 1, 0.8), ("away", "t1", 0, 0.6)
 OTHERS = [("away", "t1", 2, 0.0), ("away", "t2", 0, 0.5), ("away", "t2", 1, 0.5)]
 
 
-def described(folder: Path, seeds: tuple[int, ...] = (0, 1)) -> Path:
+ADAPT = {"method": "dda", "why": "it helped", "mean_dice_gain_under_simulated_shifts": 0.05}
+
+
+def redrawing(folder: Path, graph: bytes) -> list[Path]:
+    """What `translation.export` leaves; an empty graph where no method helps."""
+    (folder / "adapt.onnx").write_bytes(graph)
+    (folder / "adapt.json").write_text(json.dumps(ADAPT))
+    return [folder / "adapt.onnx", folder / "adapt.json"]
+
+
+def described(folder: Path, seeds: tuple[int, ...] = (0, 1), translator: bytes | None = None) -> Path:
     """The folder of a model of these seeds; seed 2 was trained too, and not taken."""
     (folder / "chosen.json").write_text(json.dumps({**CHOSEN, "seeds": seeds}))
     (folder / "unlike.json").write_text(json.dumps(UNLIKE))
@@ -68,6 +78,7 @@ def described(folder: Path, seeds: tuple[int, ...] = (0, 1)) -> Path:
         study="demo",
         chosen=folder / "chosen.json",
         unlike=folder / "unlike.json",
+        translator=[] if translator is None else redrawing(folder, translator),
         records=[folder / f"record-{seed}.json" for seed in (2, 1, 0)],
         cases=[folder / "cases.csv"],
         subjects=[folder / "subjects.csv"],
@@ -128,3 +139,15 @@ def test_the_card_of_one_network_does_not(tmp_path: Path) -> None:
 def test_a_choice_of_which_no_record_tells_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no record of the training .*'seed': '7'"):
         described(tmp_path, seeds=(7,))
+
+
+def test_a_translator_goes_along_and_one_that_does_not_help_stays(tmp_path: Path) -> None:
+    for name in ("with", "without"):
+        (tmp_path / name).mkdir()
+    model = described(tmp_path / "with", translator=b"redraws")
+    assert json.loads((model / "model.json").read_text())["adapt"] == ADAPT
+    assert "adapt.onnx" in json.loads((model / "checksums.json").read_text())
+    assert "mean Dice +0.050" in (model / "card.md").read_text()
+    model = described(tmp_path / "without", translator=b"")
+    assert "adapt" not in json.loads((model / "model.json").read_text())
+    assert not (model / "adapt.onnx").exists()

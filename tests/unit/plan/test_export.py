@@ -6,7 +6,7 @@ import pytest
 
 from cmrbridge.errors import InputError
 from cmrbridge.plan.config import resolve
-from cmrbridge.plan.export import exportable, some
+from cmrbridge.plan.export import exportable, some, translators
 from cmrbridge.plan.grid import grid
 
 Config = dict[str, Any]
@@ -43,3 +43,12 @@ def test_a_study_of_the_real_nnunet_says_so_before_any_work(config: Config) -> N
     study = resolve(config)
     with pytest.raises(InputError, match=r"can be exported\. The real nnU-Net"):
         some(exportable(grid(study), study))
+
+
+def test_what_redraws_test_images_alone_goes_along(config: Config) -> None:
+    config["run"]["arms"] = ["real", "classic", "da", "da_ensemble"]
+    config["comparisons"]["primary_arm"] = "da"
+    study = resolve(config)
+    runs = grid(study)
+    assert translators(runs, exportable(runs, study)) == [{"source": runs.source[0], "method": "dda"}]
+    assert translators(runs[runs.arm != "da"], exportable(runs, study)) == []

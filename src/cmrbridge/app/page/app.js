@@ -118,7 +118,7 @@ class App {
   // pictures
 
   #pictures() {
-    return comparisons(byId("model").value, this.models.map(({ name }) => name))[byId("beside").selectedIndex].pictures;
+    return comparisons(byId("model").value, this.models)[byId("beside").selectedIndex].pictures;
   }
 
   /** The models in sight, the chosen one first, and what they found. */
@@ -156,7 +156,9 @@ class App {
 
   #moved(what) {
     this.panes.redraw(what);
-    if (what === "frame") this.#report();
+    if (what !== "frame") return;
+    this.#showTranslated();
+    this.#report();
   }
 
   // models
@@ -165,9 +167,8 @@ class App {
 
   #chooseModel() {
     const { name, trained_on: trainedOn, architecture, validation_dice: dice } = this.#model();
-    const names = this.models.map((model) => model.name);
     const { selectedIndex } = byId("beside");
-    byId("beside").replaceChildren(...comparisons(name, names).map(({ words }) => make("option", {}, words)));
+    byId("beside").replaceChildren(...comparisons(name, this.models).map(({ words }) => make("option", {}, words)));
     byId("beside").selectedIndex = Math.max(0, selectedIndex);
     byId("model-said").textContent =
       `${architecture}, trained on ${trainedOn}; Dice ${dice.toFixed(3)} on its validation cases`;
@@ -184,11 +185,16 @@ class App {
     this.#segmented();
   }
 
+  #showTranslated() {
+    for (const { look } of this.#pictures()) if (look) this.study.translate(look, this.view.frame).catch(tell);
+  }
+
   /** More is known: from a model that is at work, or because another one was chosen. */
   #segmented() {
     if (!this.view.chosen) Object.assign(this.view, this.#proposal());
     this.#fit();
     this.panes.redraw("frame");
+    this.#showTranslated();
     this.#report();
   }
 

@@ -1,4 +1,4 @@
-// Pictures side by side, all of the same slice and frame. What is in each is a list: {title, model or null for no mask}.
+// Pictures side by side, all of the same slice and frame. What is in each is a list: of comparisons.js.
 
 import { Told } from "./api.js";
 import { make, show } from "./dom.js";
@@ -53,6 +53,10 @@ export class Panes {
   }
 }
 
+/** A frame in the look of a model's images; black until it has come, lest the original be taken for it. */
+const redrawn = (study, look, frame) =>
+  study.translated.get(look)?.[frame] ?? new Float32Array(study.frames[study.about.ed].length).fill(-1e9);
+
 class Pane {
   static async into(container) {
     const pane = new Pane();
@@ -73,8 +77,8 @@ class Pane {
     return pane;
   }
 
-  async open(study, view, { title, model }) {
-    this.model = model;
+  async open(study, view, { title, model, look }) {
+    Object.assign(this, { model, look });
     this.caption.textContent = title;
     const { shape, spacing } = study.grid;
     const { orientation } = view;
@@ -85,8 +89,9 @@ class Pane {
   }
 
   #content(study, view) {
+    const { ed } = study.about;
     return {
-      voxels: study.frames[view.frame] ?? study.frames[study.about.ed],
+      voxels: this.look ? redrawn(study, this.look, view.frame) : (study.frames[view.frame] ?? study.frames[ed]),
       labels: study.found.get(this.model)?.masks[view.frame] ?? null,
     };
   }

@@ -18,6 +18,7 @@ export class Study extends EventTarget {
     this.name = name;
     this.frames = []; // Float32Array of each frame that has arrived
     this.found = new Map(); // model → nothingYet() and then more
+    this.translated = new Map(); // model → frames like those above, as its translator redraws them
   }
 
   /** The grid of the frames, known with the first one: shape, spacing, axes. */
@@ -42,6 +43,22 @@ export class Study extends EventTarget {
     this.frames[number] = voxels;
     this.dispatchEvent(new CustomEvent("frame", { detail: number }));
     return grid;
+  }
+
+  /** A frame as the model's translator redraws it; fires "frame" when it has come. */
+  async translate(model, number) {
+    if (!this.translated.has(model)) this.translated.set(model, []);
+    const frames = this.translated.get(model);
+    if (frames[number] !== undefined) return;
+    frames[number] = null; // asked for
+    try {
+      const response = await this.#call(`translated/${number}.nii.gz?${new URLSearchParams({ model })}`);
+      frames[number] = readNifti(await gunzip(await response.arrayBuffer())).voxels;
+    } catch (error) {
+      frames[number] = undefined; // may be asked for again
+      throw error;
+    }
+    this.dispatchEvent(new CustomEvent("frame", { detail: number }));
   }
 
   /** What the model has found so far; segments the study with it unless that was asked for before. */
