@@ -2,7 +2,8 @@
 
 An ED and ES stack of 24 slices in all at 256², and a cine of 25 frames of 12 slices; the phantom's patient, the cine
 made by its beat. A round opens the study anew, so that nothing is told from memory; what opening takes is a row of its
-own. Memory is the peak of the worker's and of the server's resident pages together.
+own. Memory is the peak of the worker's and of the server's resident pages together. With --nnunet, a trained nnU-Net
+(model.safetensors of an arm with nnunet2d), the same stack goes through `nnUNetv2_predict` and `cmrbridge predict` too.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from app_nnunet import beside_nnunet
 from common import Row, publish
 
 from cmrbridge.app.settings import cores
@@ -28,6 +30,7 @@ from cmrbridge.data.phantom.scan import scan
 from cmrbridge.data.phantom.scanner import SCANNERS
 
 SIDE, SLICES, FRAMES = 256, 12, 25
+PROGRAMS = 3  # runs of a whole program
 
 
 def study(frames: int) -> bytes:
@@ -101,6 +104,7 @@ def timed(page: Page, name: str, content: bytes, model: str, repeats: int) -> Ro
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", type=Path, nargs="+", help="folders of exported networks")
+    parser.add_argument("--nnunet", type=Path, help="model.safetensors of a trained nnU-Net, to stand beside")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--json", type=Path, help="write the table there too")
     asked = parser.parse_args()
@@ -116,7 +120,13 @@ def main() -> None:
         finally:
             page.server.send_signal(signal.SIGTERM)
             page.server.wait()
-    publish({f"cmrbridge serve, {cores()} cores, seconds": rows}, asked.json)
+    tables = {f"cmrbridge serve, {cores()} cores, seconds": rows}
+    if asked.nnunet:
+        stack = next(iter(studies.values()))
+        tables["a program, from start to end, ED and ES"] = beside_nnunet(
+            asked.models[0], asked.nnunet, stack, PROGRAMS
+        )
+    publish(tables, asked.json)
 
 
 if __name__ == "__main__":

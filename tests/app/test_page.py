@@ -169,6 +169,17 @@ def test_the_translated_image_stands_beside_the_image_with_masks_on_both(
     assert both[0][heart].mean() > both[1][heart].mean() + 60, "the toy translator turns bright to dark"
 
 
+def test_images_unlike_the_training_are_warned_of(
+    visiting: Callable[..., Visit], served: Served, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 1000, (64, 64, 3)).astype(np.int16)
+    nib.save(nib.Nifti1Image(noise, np.diag([*SPACING, 1.0])), tmp_path / "noise.nii")
+    visit = visiting(served)
+    visit.drop(tmp_path / "noise.nii")
+    expect(visit.at("#warnings")).to_contain_text("Unlike the training images")
+    expect(visit.at("#warnings")).to_contain_text("look at every outline")
+
+
 def test_a_zip_and_a_folder_of_two_phases_are_studies_of_two_frames(
     visiting: Callable[..., Visit], served: Served, cine: nib.Nifti1Image, tmp_path: Path
 ) -> None:
