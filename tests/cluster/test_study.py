@@ -99,7 +99,8 @@ def test_before_its_time_limit_a_training_saves_and_goes_on_in_the_next_job(
     limits = ["--set-resources", f"{TRAIN}:runtime=2", f"{TRAIN}:slurm_extra='--signal=TERM@60'", "--retries", "40"]
     assert study.run(MODEL, *limits) == 0, study.said()[-3000:]
     assert study.result(MODEL) == alone.result(MODEL)
-    pauses = re.findall(r"paused after step (\d+)", (study.training.folder / "log.txt").read_text())
+    told = "".join(log.read_text() for log in (study.folder / "slurm_logs").rglob("*.log"))
+    pauses = re.findall(r"paused after step (\d+)", told)
     interrupted = study.training.sessions() - 1
     assert interrupted > 0
     faults("Slurm: time limit", tried=interrupted, survived=len(set(pauses)))

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from cmrbridge.errors import InputError
 from cmrbridge.files import write_atomically
 from cmrbridge.runtime import machine
 from cmrbridge.runtime.console import Progress, logged
@@ -203,7 +204,10 @@ def standalone(
     minutes: float | None = None,
 ) -> Iterator[Run]:
     """The same for a training without Snakemake: everything lies in ``folder``; errors reach the caller."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{folder}: a file, or a link that leads nowhere, where a folder is to be") from None
     record, metrics = folder / "record.json", folder / "metrics.jsonl"
     cores = machine.usable_cores()
     task = Task(name, {}, params, tuple(inputs), record, record, metrics, cores, torch=True, minutes=minutes)

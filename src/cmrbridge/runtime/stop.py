@@ -61,7 +61,7 @@ class Stop:
 def explanation(error: BaseException) -> str | None:
     """One line for an error that the user can mend, None for any other."""
     if is_pause(error):
-        return f"paused: {error}"
+        return str(error)
     if isinstance(error, InputError):
         return f"error: {error}"
     if type(error).__name__ == "OutOfMemoryError":

@@ -55,6 +55,13 @@ def test_a_missing_pack_is_named(folder: Path, capsys: pytest.CaptureFixture[str
     assert "training.npz: cannot be read" in capsys.readouterr().err
 
 
+def test_an_output_that_can_be_no_folder_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "nowhere").symlink_to(folder / "gone")
+    for output in ("training.npz", "settings.json/below", "nowhere"):
+        assert train_segmenter(folder, output) == 2
+        assert f"{output}: a file, or a link that leads nowhere" in capsys.readouterr().err
+
+
 def test_module_and_version() -> None:
     done = subprocess.run([sys.executable, "-m", "cmrbridge", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cmrbridge ")

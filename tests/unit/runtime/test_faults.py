@@ -107,6 +107,7 @@ def test_started_twice(whole: Training, training: Training, late: bool, faults: 
     if late:
         first.watch(lambda: bool(first.steps))
     second = Training(training.inputs, training.output.with_name("second"))
+    training.output.mkdir(exist_ok=True)  # a link that leads nowhere yet would be another fault
     second.output.symlink_to(training.output, target_is_directory=True)
     rival = second.start()
     codes = {first: first.end(), rival: rival.end()}
