@@ -3,8 +3,8 @@
     python benchmarks/agreement.py MODEL --subjects SUBJECTS.CSV --split SPLIT.CSV [--csv FILE] [--picture FILE]
 
 MODEL: a folder of `snakemake export`; SUBJECTS.CSV: ingest/{dataset}/subjects.csv of its study; SPLIT.CSV: a domain's
-data/{domain}/split.csv, whose test subjects are measured, those with all of LV, MYO and RV outlined in both phases. To
-be run in the folder in which the study ran. Each is segmented as the app does it: ED and ES from their files, the heart
+data/{domain}/split.csv, whose test subjects are measured, each in what its reference outlines. To be run in the folder
+in which the study ran. Each is segmented as the app does it: ED and ES from their files, the heart
 found between them, the network's graph, back on the file's grid. Bias and limits of agreement: Bland & Altman 1999.
 """
 
@@ -44,28 +44,35 @@ Row = Mapping[str, str]
 
 
 def held_out(subjects: Path, split: Path) -> dict[str, dict[str, Row]]:
-    """Subject → phase → row, of the test subjects outlined in full."""
+    """Subject → phase → row, of the test subjects with an ED and an ES."""
     with split.open(newline="", encoding="utf-8") as stream:
         tested = {(row["dataset"], row["subject"]) for row in csv.DictReader(stream) if row["split"] == "test"}
     found: dict[str, dict[str, Row]] = {}
     with subjects.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
-            if (row["dataset"], row["subject"]) in tested and set(row["annotated"].split()) == set(STRUCTURES):
+            if (row["dataset"], row["subject"]) in tested:
                 found.setdefault(row["subject"], {})[row["phase"]] = row
     return {subject: rows for subject, rows in found.items() if set(rows) == set(PHASES)}
 
 
 def measured(network: Network, rows: Mapping[str, Row]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(as the app measures it, by the reference) of one subject."""
+    """(as the app measures it, by the reference) of one subject; 0 mL where the reference has no outline."""
     volumes = {phase: image_of(rows[phase]) for phase in PHASES}
     same = volumes["ED"].voxels.shape == volumes["ES"].voxels.shape
     centre = heart_between(volumes["ED"], volumes["ES"]) if same else None
     ours = {phase: volumes_ml(segment(network, one, centre), one.spacing) for phase, one in volumes.items()}
+    unknown = dict.fromkeys(STRUCTURES, 0.0)
     theirs = {
-        phase: {name: volume_ml(mask, spacing_of(row)) for name, mask in read_reference(row).items()}
+        phase: unknown | {name: volume_ml(mask, spacing_of(row)) for name, mask in read_reference(row).items()}
         for phase, row in rows.items()
     }
     return summary(ours["ED"], ours["ES"]), summary(theirs["ED"], theirs["ES"])
+
+
+def outlined(rows: Mapping[str, Row], chamber: str, name: str) -> bool:
+    """Whether a subject's reference knows a quantity of `SHOWN`."""
+    needed = {"ED": "MYO"} if name == "mass_g" else dict.fromkeys(PHASES, chamber)
+    return all(structure in rows[phase]["annotated"].split() for phase, structure in needed.items())
 
 
 def image_of(row: Row) -> Volume:
@@ -73,18 +80,20 @@ def image_of(row: Row) -> Volume:
 
 
 def pairs(network: Network, people: dict[str, dict[str, Row]]) -> Iterator[dict[str, Any]]:
-    """A row per subject and quantity."""
+    """A row per subject and quantity that its reference knows."""
     for subject, rows in people.items():
         both = measured(network, rows)
         for chamber, name in SHOWN:
             ours, theirs = (one["lv_mass_g"] if name == "mass_g" else one[chamber][name] for one in both)
-            yield {"subject": subject, "quantity": SHOWN[chamber, name], "app": ours, "reference": theirs}
+            if outlined(rows, chamber, name):
+                yield {"subject": subject, "quantity": SHOWN[chamber, name], "app": ours, "reference": theirs}
 
 
 def draw(table: dict[str, np.ndarray], path: Path) -> None:
     """Bland–Altman plots, one a quantity. table: quantity → (n, 2), app and reference."""
     figure, panels = plt.subplots(2, 4, figsize=(11, 5), layout="constrained")
-    panels.flat[-1].axis("off")
+    for axes in panels.flat[len(table) :]:
+        axes.axis("off")
     for axes, (title, values) in zip(panels.flat, table.items()):
         difference, mean = values[:, 0] - values[:, 1], values.mean(axis=1)
         axes.scatter(mean, difference, s=12, color="#0072B2")
@@ -108,7 +117,10 @@ def main() -> None:
     table = {
         title: np.array([[row["app"], row["reference"]] for row in rows if row["quantity"] == title])
         for title in SHOWN.values()
+        if any(row["quantity"] == title for row in rows)
     }
+    if not table:
+        raise SystemExit(f"{asked.split}: no test subject whose ED and ES are both outlined in {asked.subjects}")
     print("| quantity | n | bias | limits of agreement | r | median error, share of the reference |")
     print("|---|---|---|---|---|---|")
     for title, values in table.items():
