@@ -10,6 +10,7 @@ found between them, the network's graph, back on the file's grid. Bias and limit
 
 import argparse
 import csv
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ def pairs(network: Network, people: dict[str, dict[str, Row]]) -> Iterator[dict[
 
 def draw(table: dict[str, np.ndarray], path: Path) -> None:
     """Bland–Altman plots, one a quantity. table: quantity → (n, 2), app and reference."""
-    figure, panels = plt.subplots(2, 4, figsize=(11, 5), layout="constrained")
+    rows = math.ceil(len(table) / 4)
+    figure, panels = plt.subplots(rows, 4, figsize=(11, 2.5 * rows), layout="constrained")
     for axes in panels.flat[len(table) :]:
         axes.axis("off")
     for axes, (title, values) in zip(panels.flat, table.items()):
