@@ -1,6 +1,7 @@
 """Which trained networks leave a study: those that did best on the source's own validation subjects."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +54,16 @@ def choose(candidates: Sequence[Candidate], pick: Pick) -> Choice:
 
 
 def validation_dice(metrics: Path) -> float:
-    """The last ``val_dice`` of a training's journal; InputError where there is none."""
+    """The last ``val_dice`` of a training's journal, 0 where it is no number; InputError where there is none."""
     try:
         lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
-        return float([line["val_dice"] for line in lines if line.get("val_dice") is not None][-1])
+        last = float([line["val_dice"] for line in lines if line.get("val_dice") is not None][-1])
     except (OSError, ValueError, AttributeError, IndexError) as error:
         raise InputError(
             f"{metrics}: holds no validation Dice, by which networks are chosen; give the source validation subjects "
             "(split.val) and train again"
         ) from error
+    return last if math.isfinite(last) else 0.0  # NaN is neither more nor less than any, and might be taken
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -61,6 +61,12 @@ def test_fast_is_the_best_run_and_accurate_all_seeds_of_the_best_mean(tmp_path: 
     assert (fast.validation_dice, accurate.validation_dice) == (0.9, 0.8)
 
 
+def test_a_training_that_went_astray_is_not_taken(tmp_path: Path) -> None:
+    runs = [*trained(tmp_path, "astray", {0: float("nan"), 1: 0.7}), *trained(tmp_path, "sound", {0: 0.6, 1: 0.6})]
+    assert [(one.arm, one.seed) for one in choose(runs, "fast").members] == [("astray", 1)]
+    assert {one.arm for one in choose(runs, "accurate").members} == {"sound"}
+
+
 def test_a_training_that_was_never_checked_cannot_be_chosen(tmp_path: Path) -> None:
     (run,) = trained(tmp_path, "blind", {0: 0.8})
     run.metrics.write_text('{"step": 1, "loss": 0.5}\n')
@@ -120,6 +126,14 @@ def test_a_graph_of_other_weights_is_refused(exported: Path) -> None:
     graph = (exported / "model.onnx").read_bytes()
     with pytest.raises(InputError, match=r"model.onnx: the exported graph differs from torch"):
         check(graph, [built("unet2d", 1)], [slices(3)], exported / "model.onnx")
+
+
+def test_a_network_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:
+    network = built("unet2d")
+    with torch.no_grad():
+        next(network.parameters()).fill_(float("nan"))
+    with pytest.raises(InputError, match="differs from torch by nan"):
+        check(to_onnx([network], SIZE), [network], [slices(3)], tmp_path / "model.onnx")
 
 
 def test_without_a_validation_subject_nothing_is_exported(toy_pack: ToyPack, tmp_path: Path) -> None:
