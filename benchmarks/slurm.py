@@ -118,9 +118,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, local_cluster() as cluster:
         folder = Path(name)
         overlay = folder / "grid.yaml"
-        overlay.write_text(json.dumps({"run": {"arms": ARMS, "seeds": SEEDS}}))
+        compared = {"baseline": "real", "reference": "real", "primary_arm": "classic"}
+        overlay.write_text(json.dumps({"run": {"arms": ARMS, "seeds": SEEDS}, "comparisons": compared}))
         here, there = Study(folder, None, (overlay,)), Study(folder, cluster, (overlay,))
-        here.run(READY)
+        if here.run(READY):
+            raise RuntimeError(here.said()[-3000:])
         alone = train(here, "this machine alone, one at a time", "--cores", "1")
         one = train(there, "Slurm, one at a time", "--jobs", "1")
         two = train(there, "Slurm, two at a time", "--jobs", "2")
