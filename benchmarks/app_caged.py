@@ -23,11 +23,13 @@ def main() -> None:
     folder = Path(sys.argv[1])
     about = json.loads((folder / "network.json").read_text())
     predictor = caged.load_predictor(folder, "cpu")
-    trainer = nnUNetTrainer(about["plans"], about["configuration"], 0, about["dataset"], torch.device("cpu"))
-    trainer.initialize()
-    trainer.network.load_state_dict(predictor.network.state_dict())
+    plans = {**about["plans"], "continue_training": False}
+    trainer = nnUNetTrainer(plans, about["configuration"], 0, about["dataset"], torch.device("cpu"))
+    trainer.network = predictor.network
+    trainer.optimizer, _ = trainer.configure_optimizers()
+    trainer.inference_allowed_mirroring_axes = (0, 1)
     target = folder / "results" / caged.DATASET / f"nnUNetTrainer__nnUNetPlans__{about['configuration']}"
-    (target / "fold_0").mkdir(parents=True)
+    (target / "fold_0").mkdir(parents=True, exist_ok=True)
     (target / "plans.json").write_text(json.dumps(about["plans"]))
     (target / "dataset.json").write_text(json.dumps(about["dataset"]))
     trainer.save_checkpoint(str(target / "fold_0" / "checkpoint_final.pth"))

@@ -64,12 +64,13 @@ def _unpacked(model: Path, folder: Path, study: bytes) -> tuple[str, dict[str, s
     (folder / "images").mkdir(parents=True)
     save_file(weights, str(folder / "weights.safetensors"))
     (folder / "network.json").write_text(about["network"])
-    subprocess.run([str(BIN / "python"), "-I", str(Path(__file__).with_name("app_caged.py")), str(folder)], check=True)
+    places = {f"nnUNet_{part}": str(folder / part) for part in ("raw", "preprocessed", "results")}
+    program = [str(BIN / "python"), "-I", str(Path(__file__).with_name("app_caged.py")), str(folder)]
+    subprocess.run(program, env=os.environ | places, check=True)
     cine = nibabel.Nifti1Image.from_bytes(gzip.decompress(study))
     voxels = np.asarray(cine.dataobj)
     for number, phase in enumerate(PHASES):
         nibabel.save(nibabel.Nifti1Image(voxels[..., number], cine.affine), folder / "images" / f"{phase}_0000.nii")
-    places = {f"nnUNet_{part}": str(folder / part) for part in ("raw", "preprocessed", "results")}
     return json.loads(about["network"])["configuration"], places
 
 
