@@ -169,17 +169,6 @@ def test_the_translated_image_stands_beside_the_image_with_masks_on_both(
     assert both[0][heart].mean() > both[1][heart].mean() + 60, "the toy translator turns bright to dark"
 
 
-def test_images_unlike_the_training_are_warned_of(
-    visiting: Callable[..., Visit], served: Served, tmp_path: Path
-) -> None:
-    noise = np.random.default_rng(0).integers(0, 1000, (64, 64, 3)).astype(np.int16)
-    nib.save(nib.Nifti1Image(noise, np.diag([*SPACING, 1.0])), tmp_path / "noise.nii")
-    visit = visiting(served)
-    visit.drop(tmp_path / "noise.nii")
-    expect(visit.at("#warnings")).to_contain_text("Unlike the training images")
-    expect(visit.at("#warnings")).to_contain_text("look at every outline")
-
-
 def test_a_zip_and_a_folder_of_two_phases_are_studies_of_two_frames(
     visiting: Callable[..., Visit], served: Served, cine: nib.Nifti1Image, tmp_path: Path
 ) -> None:
@@ -230,14 +219,7 @@ def test_a_killed_worker_is_told_and_the_work_can_be_done_again(
     visit.at("#retry").click()
     visit.segmented(len(RADII))
     expect(visit.at("#retry")).to_be_hidden()
-
-
-def test_a_page_without_its_token_is_told_where_to_get_it(visiting: Callable[..., Visit], served: Served) -> None:
-    visit = visiting(served, expected="Failed to load resource")
-    visit.page.goto(f"http://127.0.0.1:{served.port}/static/icon.svg")
-    visit.page.evaluate("sessionStorage.clear()")
-    visit.page.goto(f"http://127.0.0.1:{served.port}/")
-    expect(visit.at("#error")).to_contain_text("open the address that cmrbridge printed")
+    assert min(visit.outlined().values()) > 100
 
 
 def test_the_sample_by_keyboard_in_a_narrow_window(visiting: Callable[..., Visit], served: Served) -> None:

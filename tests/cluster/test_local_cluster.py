@@ -37,6 +37,7 @@ def test_with_accounting_finished_jobs_are_in_the_database() -> None:
     with local_cluster(Size(accounting=True)) as cluster:
         job = cluster.ask("sbatch", "--parsable", "-t", "1", "--mem=50", "-o", "/dev/null", "--wrap", "true")
         until("the job in sacct", lambda: "COMPLETED" in cluster.ask("sacct", "-X", "-n", "-j", job, "-o", "State"))
+        assert cluster.ask("sacct", "-X", "-n", "-P", "-j", job, "-o", "JobID,ExitCode").split() == [f"{job}|0:0"]
 
 
 @needs_slurm
