@@ -16,7 +16,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
-# Python's collector otherwise walks over all jobs each time that some hundred objects are made: a tenth of the planning
+# Python's collector otherwise walks again and again over jobs that all stay: a tenth of the planning
 gc.set_threshold(200_000, 20, 100)
 
 

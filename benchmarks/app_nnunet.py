@@ -16,10 +16,10 @@ from common import Row
 from safetensors.torch import save_file
 
 from cmrbridge.app.settings import cores
+from cmrbridge.core.anatomy import PHASES
 from cmrbridge.core.checkpoint import read_tensors
 
 BIN = Path(__file__).parents[1] / ".venv-nnunet" / "bin"
-PHASES = ("ED", "ES")
 
 
 def beside_nnunet(ours: Path, theirs: Path, study: bytes, repeats: int) -> list[Row]:

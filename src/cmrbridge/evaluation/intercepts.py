@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 Floats = NDArray[np.float64]
+EXACT = 1e-24  # of the values' squares: what is left below it is rounding, in which no share is better than another
 NEARLY_ALL = 1 - 1e-9  # of the variance between groups
 
 
@@ -47,7 +48,7 @@ def _given(share: float, values: Floats, columns: Floats, groups: NDArray[np.int
     both = both - (taken[:, None] * means)[groups]
     x, y = both[:, :-1], both[:, -1]
     effects = np.linalg.lstsq(x, y, rcond=None)[0]
-    within = max(float(np.mean((y - x @ effects) ** 2)), np.finfo(float).tiny)  # a perfect fit has a logarithm too
+    within = max(float(np.mean((y - x @ effects) ** 2)), EXACT * float(np.mean(values**2)), np.finfo(float).tiny)
     likelihood = -0.5 * (len(y) * (np.log(2 * np.pi * within) + 1) + np.log1p(sizes * ratio).sum())
     errors = np.sqrt(within * np.diag(np.linalg.inv(x.T @ x)))
     return RandomIntercepts(float(likelihood), effects, errors, ratio * within, within)

@@ -1,7 +1,6 @@
 """Which trained networks leave a study: those that did best on the source's own validation subjects."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +56,13 @@ def validation_dice(metrics: Path) -> float:
     """The last ``val_dice`` of a training's journal, 0 where it is no number; InputError where there is none."""
     try:
         lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
-        last = float([line["val_dice"] for line in lines if line.get("val_dice") is not None][-1])
-    except (OSError, ValueError, AttributeError, IndexError) as error:
+        last = [line["val_dice"] for line in lines if "val_dice" in line][-1]
+        return 0.0 if last is None else float(last)  # a journal has null where there was no number
+    except (OSError, ValueError, TypeError, IndexError) as error:
         raise InputError(
             f"{metrics}: holds no validation Dice, by which networks are chosen; give the source validation subjects "
             "(split.val) and train again"
         ) from error
-    return last if math.isfinite(last) else 0.0  # NaN is neither more nor less than any, and might be taken
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -49,3 +49,13 @@ def test_what_is_explained_to_the_last_digit_has_finite_numbers() -> None:
     found = fit_random_intercepts(columns @ [1.0, 2.0, 3.0], columns, groups)
     np.testing.assert_allclose(found.effects, [1, 2, 3])
     assert np.isfinite([found.log_likelihood, *found.errors]).all()
+
+
+def test_rounding_is_no_evidence() -> None:
+    """Of values that are all one, a further column explains nothing."""
+    groups = np.repeat(np.arange(20), 4)
+    columns = np.column_stack([np.ones(80), np.arange(80) % 2, np.random.default_rng(0).normal(size=80)])
+    for value in (1.0, 0.3, 0.7123):
+        fits = [fit_random_intercepts(np.full(80, value), columns[:, :count], groups) for count in (1, 2, 3)]
+        assert {fit.log_likelihood for fit in fits} == {fits[0].log_likelihood}
+        assert {fit.between for fit in fits} == {0}

@@ -38,8 +38,8 @@ def slices(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, (count, SIZE, SIZE), np.uint8)
 
 
-def trained(folder: Path, arm: str, dice: dict[int, float]) -> list[Candidate]:
-    """A candidate a seed: random weights, and a journal whose last check found this Dice."""
+def trained(folder: Path, arm: str, dice: dict[int, float | None]) -> list[Candidate]:
+    """A candidate a seed: random weights, and a journal whose last check found this Dice; None: no number."""
     found = []
     for seed, value in dice.items():
         run = folder / arm / str(seed)
@@ -62,7 +62,7 @@ def test_fast_is_the_best_run_and_accurate_all_seeds_of_the_best_mean(tmp_path: 
 
 
 def test_a_training_that_went_astray_is_not_taken(tmp_path: Path) -> None:
-    runs = [*trained(tmp_path, "astray", {0: float("nan"), 1: 0.7}), *trained(tmp_path, "sound", {0: 0.6, 1: 0.6})]
+    runs = [*trained(tmp_path, "astray", {0: None, 1: 0.7}), *trained(tmp_path, "sound", {0: 0.6, 1: 0.6})]
     assert [(one.arm, one.seed) for one in choose(runs, "fast").members] == [("astray", 1)]
     assert {one.arm for one in choose(runs, "accurate").members} == {"sound"}
 
