@@ -19,7 +19,7 @@ from cmrbridge.paper.records import duration, listed
 from cmrbridge.paper.scores import Bundle, read_bundle
 from cmrbridge.paper.style import METRIC_NAMES, number, p_value
 from cmrbridge.paper.tables import comparisons_table, interval, ordered, pipe_table, read_comparisons
-from cmrbridge.paper.verdicts import give_verdicts
+from cmrbridge.paper.verdicts import Network, give_verdicts
 from cmrbridge.plan.catalogue import merge
 
 ROOT = Path(__file__).parents[2]
@@ -44,9 +44,9 @@ INTRODUCTION = """\
 
 Each study is one command (`make study STUDY=studies/NAME.yaml PLACE=…`, preset `cpu`), scored by `cmrbridge scores`
 into `data/`: every number below is computed from those tables. The words follow one rule, fixed beforehand
-(`comparisons.verdict`): a claim is *supported* or *not supported* only with three training runs of either arm, Dice of
-.88 on the source's own test subjects, and validation curves that have flattened; otherwise it is *untested*, whatever
-the numbers look like.
+(`comparisons.verdict`): a claim is *supported* or *not supported* only with three training runs of either arm, networks
+that reach Dice of .88 on the source's own test subjects, and validation curves that have flattened; otherwise it is
+*untested*, whatever the numbers look like.
 """
 
 
@@ -202,11 +202,13 @@ def setting(runs: pd.DataFrame) -> str:
 
 def verdicts(of: Gathered) -> list[dict[str, str]]:
     cases, runs, _ = of.bundle
-    gains = {
-        (run.source, run.architecture, run.arm, run.seed): None if pd.isna(run.late_gain) else run.late_gain
+    networks = {
+        (run.source, run.architecture, run.arm, run.seed): Network(
+            run.trained_as, None if pd.isna(run.late_gain) else run.late_gain
+        )
         for run in runs.itertuples()
     }
     return [
         {"Claim": one["claim"], "Verdict": f"**{one['word']}**", "Why": one["why"]}
-        for one in give_verdicts(of.compared, cases, gains, of.conditions)
+        for one in give_verdicts(of.compared, cases, networks, of.conditions)
     ]

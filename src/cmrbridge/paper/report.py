@@ -16,7 +16,7 @@ from cmrbridge.paper.render import embedded, render, shared_apart, table
 from cmrbridge.paper.shift import shift_table
 from cmrbridge.paper.study import About, Files, Study, read_study
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, results_table
-from cmrbridge.paper.verdicts import gains_of, give_verdicts
+from cmrbridge.paper.verdicts import give_verdicts, networks_of
 
 __all__ = ["About", "Files", "write_report"]
 
@@ -57,7 +57,7 @@ def _answer(study: Study) -> dict[str, Any]:
         "baseline": ", ".join(sorted(set(study.compared.baseline))),
         "arms": content.arms_table(about.access, seeds),
         "conditions": study.conditions,
-        "verdicts": give_verdicts(study.compared, study.cases, gains_of(study), study.conditions),
+        "verdicts": give_verdicts(study.compared, study.cases, networks_of(study), study.conditions),
     }
 
 

@@ -1,7 +1,7 @@
 """Each claim of a study with the word that its evidence allows."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,13 +14,24 @@ from cmrbridge.paper.tables import interval
 
 Verdict = dict[str, Any]
 RUN = ["source", "architecture", "arm", "seed"]
-Gains = Mapping[tuple[str, str, str, int], float | None]
 
 
-def give_verdicts(compared: pd.DataFrame, cases: pd.DataFrame, gains: Gains, conditions: Conditions) -> list[Verdict]:
+class Network(NamedTuple):
+    """What is behind a run. trained_as: the arm that it was trained for; gain: its late gain, None where not known."""
+
+    trained_as: str
+    gain: float | None
+
+
+Networks = Mapping[tuple[str, str, str, int], Network]
+
+
+def give_verdicts(
+    compared: pd.DataFrame, cases: pd.DataFrame, networks: Networks, conditions: Conditions
+) -> list[Verdict]:
     """Per arm at the primary endpoint, the declared one first: primary, claim, difference with interval, word, why.
 
-    gains: `RUN` → late gain of the network behind it; a run without an entry has no training on record.
+    networks: by `RUN`; a run without an entry has no training on record.
     """
     rows = endpoint(compared)
     several = {name: rows[name].nunique() > 1 for name in ("source", "architecture")}
@@ -29,7 +40,7 @@ def give_verdicts(compared: pd.DataFrame, cases: pd.DataFrame, gains: Gains, con
             "primary": bool(row.primary),
             "claim": _claim(row, several),
             "difference": interval(row),
-            **_judged(row, cases, gains, conditions)._asdict(),
+            **_judged(row, cases, networks, conditions)._asdict(),
         }
         for row in rows.itertuples()
     ]
@@ -43,34 +54,35 @@ def _claim(row: Any, several: Mapping[str, bool]) -> str:
     return f"{better} on {row.target}{from_source}"
 
 
-def gains_of(study: Study) -> Gains:
-    """The late gain of the network behind every run, whichever arm it was trained for."""
+def networks_of(study: Study) -> Networks:
+    """The network behind every run, whichever arm it was trained for."""
     about = study.about
-    trained = {
+    gains = {
         (about.scenarios.get(one.scenario), one.architecture, one.arm, one.seed): one.gain for one in study.trainings
     }
     runs = study.cases[RUN].drop_duplicates().itertuples(index=False, name=None)
-    return {
-        (source, architecture, arm, seed): trained.get(
-            (source, architecture, about.trained_as[architecture][arm], seed)
+    networks = {}
+    for source, architecture, arm, seed in runs:
+        trained_as = about.trained_as[architecture][arm]
+        networks[source, architecture, arm, seed] = Network(
+            trained_as, gains.get((source, architecture, trained_as, seed))
         )
-        for source, architecture, arm, seed in runs
-    }
+    return networks
 
 
-def _judged(row: Any, cases: pd.DataFrame, gains: Gains, conditions: Conditions) -> Judgement:
-    runs = cases[
-        (cases.source == row.source)
-        & (cases.architecture == row.architecture)
-        & cases.arm.isin((row.arm, row.baseline))
-    ]
-    home = dice_by_target(summarise(runs[runs.target == row.source]))
-    networks = runs[RUN].drop_duplicates().itertuples(index=False, name=None)
+def _judged(row: Any, cases: pd.DataFrame, networks: Networks, conditions: Conditions) -> Judgement:
+    """How good the networks are at home is asked of them on images as they are: what a remedy does to the source's own
+    test images is a finding about the remedy, no sign of a poor training."""
+    own = cases[(cases.source == row.source) & (cases.architecture == row.architecture)]
+    runs = own[own.arm.isin((row.arm, row.baseline))]
+    behind = {run: networks.get(run) for run in runs[RUN].drop_duplicates().itertuples(index=False, name=None)}
+    trained = {network.trained_as if network else run[2] for run, network in behind.items()}
+    home = dice_by_target(summarise(own[(own.target == row.source) & own.arm.isin(trained)]))
     evidence = Evidence(
         gain=row.difference if row.metric in HIGHER_IS_BETTER else -row.difference,
         p=row.p_holm,
         seeds=int(runs[runs.target == row.target].groupby("arm").seed.nunique().min()),
         source_dice=float(home["mean"].min()),
-        flattened=flattened([gains.get(network) for network in networks]),
+        flattened=flattened([network.gain if network else None for network in behind.values()]),
     )
     return judge(evidence, conditions)
