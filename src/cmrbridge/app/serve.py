@@ -6,6 +6,7 @@ import socket
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 from cmrbridge.app.package import read_packages
 from cmrbridge.app.settings import Allowed, cores
@@ -22,7 +23,10 @@ def serve(models: list[Path], port: int, browser: bool, allowed: Allowed | None 
     from cmrbridge.app.server import application, guarded
 
     packages = read_packages(models)
-    for sign in (signal.SIGTERM, signal.SIGHUP):
+    stops = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it: who closes the terminal goes on
+        stops.append(signal.SIGHUP)
+    for sign in stops:
         signal.signal(sign, lambda number, _: sys.exit(128 + number))
     with _listening(port) as listener, private_folder() as root:
         own = listener.getsockname()[1]
@@ -41,9 +45,23 @@ def serve(models: list[Path], port: int, browser: bool, allowed: Allowed | None 
         print(f"{address}\nFor research use only. Nothing leaves this machine. Stop with Ctrl-C.", flush=True)
         if browser:
             webbrowser.open(address)
-        server = uvicorn.Server(config)
-        signal.signal(signal.SIGHUP, server.handle_exit)  # as uvicorn does with the others: an exit raised in the
-        server.run([listener])  # middle of an answer would end that answer alone
+        _run(uvicorn.Server(config), listener, stops)
+
+
+def _run(server: Any, listener: socket.socket, stops: list[signal.Signals]) -> None:
+    """Until a signal. An exit raised in the middle of an answer would end that answer alone, so SIGHUP asks uvicorn to
+    end, as uvicorn does by itself with the others."""
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(number)
+        server.should_exit = True
+
+    if signal.SIGHUP in stops:
+        signal.signal(signal.SIGHUP, end)
+    server.run([listener])
+    if came:
+        sys.exit(128 + came[0])
 
 
 def _listening(port: int) -> socket.socket:

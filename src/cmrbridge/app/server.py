@@ -24,6 +24,7 @@ from cmrbridge.app.security import Guard
 from cmrbridge.app.segmenting import segmented
 from cmrbridge.app.settings import FULL_DISK, Allowed
 from cmrbridge.app.shelf import Full, Open, Shelf
+from cmrbridge.errors import is_full_disk
 
 GONE = "the study is not open any more; open it again"
 SWEEP_S = 30
@@ -249,10 +250,12 @@ async def _http(request: Request, error: Exception) -> Response:
     return _told(error.status_code, error.detail)
 
 
-async def _disk(request: Request, error: Exception) -> Response:
-    if isinstance(error, FileNotFoundError):  # closed in the meantime
+async def _system(request: Request, error: Exception) -> Response:
+    if is_full_disk(error):
+        return _told(507, FULL_DISK)
+    if isinstance(error, FileNotFoundError) and "case" in request.path_params:  # closed in the meantime
         return _told(404, GONE)
-    return _told(507, FULL_DISK)
+    raise error
 
 
 async def _left(request: Request, error: Exception) -> Response:
@@ -268,7 +271,7 @@ HANDLERS: dict[Any, Any] = {
     Refused: _refused,
     Failed: _failed,
     Full: _failed,
-    OSError: _disk,
+    OSError: _system,
     ClientDisconnect: _left,
     Exception: _unknown,
 }

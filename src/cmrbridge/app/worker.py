@@ -4,7 +4,6 @@ It reads requests from its standard input and answers on its standard output (`m
 keeps nothing between them but the networks. ``python -m cmrbridge.app.worker``, started by `engine`.
 """
 
-import errno
 import gzip
 import os
 import re
@@ -19,7 +18,7 @@ from cmrbridge.app.case import frame as read_frame
 from cmrbridge.app.case import load as read_case
 from cmrbridge.app.messages import Message, packed, read_message
 from cmrbridge.app.settings import FULL_DISK
-from cmrbridge.errors import InputError
+from cmrbridge.errors import InputError, is_full_disk
 
 DOES = ("load", "open", "sample", "segment", "translate", "unlike")
 
@@ -96,8 +95,7 @@ def _answer(bench: Bench, request: Message) -> Message:
     except MemoryError:
         return {"error": "it needs more memory than the app may take; drop a smaller study"}, b""
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return ({"error": FULL_DISK} if full else _fault(error)), b""
+        return ({"error": FULL_DISK} if is_full_disk(error) else _fault(error)), b""
     except Exception as error:
         return _fault(error), b""
 

@@ -7,8 +7,6 @@ import gzip
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +15,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from starlette.requests import Request
 
 from cmrbridge.app.engine import Engine, Failed
+from cmrbridge.app.server import _system
 from cmrbridge.app.settings import Allowed
-from cmrbridge.app.temporary import private_folder
 from cmrbridge.app.worker import Bench, _answer
 from serving import SIZE, Served, painted, running, write_package
 
@@ -190,59 +189,6 @@ def test_nothing_reports_to_anybody(serving: Serving) -> None:
         assert not (server.temporary / ".ses").exists()
 
 
-def test_what_a_killed_server_left_goes_at_the_next_start(package: Path, tmp_path: Path) -> None:
-    program = (
-        "import os, signal; from cmrbridge.app.temporary import private_folder\n"
-        "with private_folder() as folder:\n"
-        "    (folder / 'case').mkdir(); (folder / 'case' / 'upload').write_text('x')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    subprocess.run([sys.executable, "-c", program], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False)
-    assert len([*tmp_path.rglob("upload")]) == 1
-    with running([package], tmp_path) as server:
-        assert [*tmp_path.rglob("upload")] == []
-        assert server.left() == []
-
-
-def test_a_server_that_runs_keeps_its_folder_when_another_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with private_folder() as mine:
-        with private_folder() as other:
-            assert mine.is_dir()
-            assert mine.stat().st_mode & 0o777 == 0o700
-        assert not other.exists()
-    assert [*tmp_path.iterdir()] == []
-
-
-def test_folders_of_other_users_and_those_that_vanish_are_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    closed = tmp_path / "cmrbridge-app-other"
-    closed.mkdir()
-    (closed / "lock").touch()
-    (tmp_path / "cmrbridge-app-gone").mkdir()  # its lock is gone already
-    own = os.open
-
-    def guarded(path: object, *rest: int) -> int:
-        if Path(str(path)).parent == closed:
-            raise PermissionError
-        return own(path, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("os.open", guarded)
-    stat = Path.stat
-    monkeypatch.setattr(Path, "stat", lambda path, **how: denied() if closed in path.parents else stat(path, **how))
-    with private_folder() as mine:
-        assert mine.is_dir()
-    assert closed.is_dir()
-
-
-def denied() -> os.stat_result:
-    raise PermissionError(13, "denied")
-
-
 def test_a_worker_that_did_not_load_is_not_asked_again() -> None:
     async def asked() -> int | None:
         engine = Engine([], 1, Allowed(memory="much"))  # type: ignore[arg-type]
@@ -285,12 +231,42 @@ def test_a_full_disk_is_no_bug(error: OSError, words: str | None, monkeypatch: p
     assert told == {"fault": "OSError"} if words is None else words in told["error"]
 
 
+@pytest.mark.parametrize(
+    ("error", "case", "status"),
+    [
+        (OSError(errno.ENOSPC, "no"), {}, 507),
+        (FileNotFoundError(errno.ENOENT, "no"), {"case": "a"}, 404),
+        (FileNotFoundError(errno.ENOENT, "no"), {}, None),
+        (OSError(errno.EMFILE, "no"), {"case": "a"}, None),
+    ],
+)
+def test_an_error_of_the_system_is_told_as_what_it_is(error: OSError, case: dict[str, str], status: int | None) -> None:
+    """None: a bug of ours, which must reach the terminal."""
+    asked = Request({"type": "http", "path_params": case})
+    if status is None:
+        with pytest.raises(type(error)):
+            asyncio.run(_system(asked, error))
+    else:
+        assert asyncio.run(_system(asked, error)).status_code == status
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_every_way_to_stop_it_leaves_nothing(package: Path, tmp_path: Path, sign: signal.Signals) -> None:
     with running([package], tmp_path) as server:
         opened(server)
         workers = server.workers()
         server.process.send_signal(sign)
-        server.process.wait(20)
+        assert server.process.wait(20) in (128 + sign, -sign)
         assert [*tmp_path.iterdir()] == []
         settled(server, lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
+
+
+def test_under_nohup_it_outlives_its_terminal(package: Path, tmp_path: Path) -> None:
+    own = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with running([package], tmp_path) as server:
+            server.process.send_signal(signal.SIGHUP)
+            opened(server)
+            assert server.process.poll() is None
+    finally:
+        signal.signal(signal.SIGHUP, own)
