@@ -67,7 +67,7 @@ def measured(network: Network, rows: Mapping[str, Row]) -> tuple[dict[str, Any],
         phase: unknown | {name: volume_ml(mask, spacing_of(row)) for name, mask in read_reference(row).items()}
         for phase, row in rows.items()
     }
-    return summary(ours["ED"], ours["ES"]), summary(theirs["ED"], theirs["ES"])
+    return summary(ours, *PHASES), summary(theirs, *PHASES)
 
 
 def outlined(rows: Mapping[str, Row], chamber: str, name: str) -> bool:

@@ -74,9 +74,9 @@ def _predicted(network: Network, folder: Path, case: Case, mask: Path) -> Iterat
     write_atomically(mask, labels_file(folder, case, labels))
     ml = {number: volumes_ml(one, case.spacing) for number, one in enumerate(labels)}
     ed, es = by_volume(ml, (case.ed, case.es))
-    lv = summary(ml[ed], ml[es])["LV"]
+    lv = summary(ml, ed, es)["LV"]
     told = f"LV {lv['edv_ml']:.1f} mL"
-    if case.frames > 1:
+    if lv["ef_percent"] is not None:
         told = f"LV EDV {lv['edv_ml']:.1f} mL, ESV {lv['esv_ml']:.1f} mL, EF {lv['ef_percent']:.1f} %"
     yield f"{mask}: {case.frames} frame{'s' * (case.frames > 1)}, {told} (research use only)"
     verdict = unlike(network.package, folder, case)

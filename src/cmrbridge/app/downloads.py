@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from cmrbridge.app.case import labels_file, load
-from cmrbridge.app.measures import BETWEEN_TWO, summary
+from cmrbridge.app.measures import summary
 from cmrbridge.app.package import Package
 from cmrbridge.app.shelf import Open
 
@@ -82,9 +82,9 @@ def measures_file(case: Open, package: Package, ed: int, es: int) -> File:
         table.writerow([number, phase, *(round(results[number].ml[name], 3) for name in ("LV", "MYO", "RV"))])
     table.writerow([])
     table.writerow(["measure", "lv", "rv"])
-    found = summary(results[ed].ml, results[es].ml)
+    found = summary({number: result.ml for number, result in results.items()}, ed, es)
     for name in found["LV"]:
-        if ed != es or name not in BETWEEN_TWO:
+        if found["LV"][name] is not None:
             table.writerow([name, *(round(found[chamber][name], 3) for chamber in ("LV", "RV"))])
     table.writerow(["mass_g", round(found["lv_mass_g"], 3), ""])
     return text.getvalue().encode(), "text/csv", f"measures-{package.name}.csv"

@@ -1,6 +1,7 @@
 """What the masks of a study's frames say: volumes, function and mass, and slices that are no possible heart."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,8 @@ from cmrbridge.core.anatomy import STRUCTURES, check_mask
 from cmrbridge.evaluation.clinical import DENSITY, chamber_function, volume_ml
 
 Labels = NDArray[np.uint8]
+Frame = TypeVar("Frame", int, str)
 CHAMBERS = ("LV", "RV")
-BETWEEN_TWO = ("sv_ml", "ef_percent")  # of `chamber_function`: of one frame alone there is no function
 FAULTS = {  # of core.anatomy.RULES, as a reader meets them
     "lv_one_piece": "the LV is in several pieces",
     "lv_enclosed": "the LV is not enclosed by myocardium",
@@ -26,10 +27,19 @@ def volumes_ml(labels: Labels, spacing: tuple[float, float, float]) -> dict[str,
     return {name: volume_ml(labels == code, spacing) for name, code in STRUCTURES.items()}
 
 
-def summary(ed: dict[str, float], es: dict[str, float]) -> dict[str, Any]:
-    """Per chamber `chamber_function`, and the left ventricle's mass at end-diastole, from `volumes_ml` of ED and ES."""
-    chambers = {name: chamber_function(ed[name], es[name]) for name in CHAMBERS}
-    return {**chambers, "lv_mass_g": DENSITY * ed["MYO"]}
+def summary(ml: Mapping[Frame, dict[str, float]], ed: Frame, es: Frame) -> dict[str, Any]:
+    """Per chamber `chamber_function`, and the left ventricle's mass at end-diastole. SV and EF are None where ED and ES
+    are one frame: of one there is no function.
+
+    ml: `volumes_ml` by frame.
+    """
+    chambers: dict[str, dict[str, float | None]] = {
+        name: {**chamber_function(ml[ed][name], ml[es][name])} for name in CHAMBERS
+    }
+    if ed == es:
+        for function in chambers.values():
+            function.update(sv_ml=None, ef_percent=None)
+    return {**chambers, "lv_mass_g": DENSITY * ml[ed]["MYO"]}
 
 
 def in_order(frames: int, ed: int, es: int) -> list[int]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cmrbridge import __version__
 from cmrbridge.app.case import frame, load
-from cmrbridge.app.measures import BETWEEN_TWO, CHAMBERS, summary
+from cmrbridge.app.measures import CHAMBERS, summary
 from cmrbridge.app.package import Package
 from cmrbridge.app.shelf import Open
 from cmrbridge.core.anatomy import STRUCTURES, grow
@@ -30,7 +30,8 @@ def report_page(case: Open, package: Package, masks: dict[str, Labels], ed: int,
     """The report as HTML. masks: "ED" and "ES" → labels (x, y, slice)."""
     environment = Environment(loader=PackageLoader("cmrbridge.app", "."), autoescape=True, undefined=StrictUndefined)
     results = case.results[package.name]
-    found = summary(results[ed].ml, results[es].ml)
+    ml = {number: result.ml for number, result in sorted(results.items())}
+    found = summary(ml, ed, es)
     frames = {"ED": ed, "ES": es}
     return environment.get_template("report.html.j2").render(
         model=package.about,
@@ -38,14 +39,14 @@ def report_page(case: Open, package: Package, masks: dict[str, Labels], ed: int,
         rows=[
             (words, *(found[chamber][name] for chamber in CHAMBERS))
             for name, words in ROWS.items()
-            if ed != es or name not in BETWEEN_TWO
+            if found["LV"][name] is not None
         ],
         mass=found["lv_mass_g"],
         source={SOURCE[name]: value for name, value in case.about["source"].items()},
         frames=frames,
         count=case.about["frames"],
         warnings=_warnings(case, package, frames),
-        curve=_curve({number: result.ml for number, result in sorted(results.items())}),
+        curve=_curve(ml),
         box=(WIDTH, HEIGHT, EDGE),
         pictures=_pictures(case, masks, frames),
         version=__version__,

@@ -183,7 +183,7 @@ async def measures(request: Request) -> Response:
     results = case.results.get(package.name, {})
     if not {ed, es} <= set(results):
         raise HTTPException(409, "these frames are not segmented yet; wait, or segment the study first")
-    return JSONResponse({"ed": ed, "es": es, **summary(results[ed].ml, results[es].ml)})
+    return JSONResponse({"ed": ed, "es": es, **summary({number: one.ml for number, one in results.items()}, ed, es)})
 
 
 def _phases(request: Request, case: Open) -> tuple[int, int]:

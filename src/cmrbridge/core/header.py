@@ -30,12 +30,12 @@ def allowed(header: Any) -> Any:
 
 
 def units(header: Any) -> tuple[str, str]:
-    """Of space and of time, as nibabel names them; "unknown" where the header's code stands for none."""
-    try:
-        space, time = header.get_xyzt_units()
-    except KeyError:
-        return "unknown", "unknown"
-    return space, time
+    """Of space and of time, as nibabel names them; each "unknown" where its part of the code stands for none."""
+    from nibabel.nifti1 import unit_codes
+
+    code, names = int(header["xyzt_units"]), unit_codes.label
+    space, time = code & 0b111, code & 0b111000  # XYZT_TO_SPACE and XYZT_TO_TIME of nifti1.h
+    return names[space] if space in names else "unknown", names[time] if time in names else "unknown"
 
 
 def write_like(labels: NDArray[np.uint8], source: Path, path: Path) -> None:

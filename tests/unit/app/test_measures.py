@@ -22,7 +22,7 @@ def test_volumes_and_function_of_the_phantom_are_those_of_its_voxels(pathology: 
     ml = {phase: volumes_ml(labels, (x, y, slices)) for phase, labels in result.labels.items()}
     voxel = abs(np.linalg.det(result.affine[:3, :3])) / 1000  # mL, by another way: the affine's determinant
     counted = {phase: np.bincount(labels.ravel(), minlength=4) * voxel for phase, labels in result.labels.items()}
-    found = summary(ml["ED"], ml["ES"])
+    found = summary(ml, "ED", "ES")
     for chamber, code in (("LV", 1), ("RV", 3)):
         edv, esv = counted["ED"][code], counted["ES"][code]
         assert found[chamber]["edv_ml"] == pytest.approx(edv, rel=PERMILLE)

@@ -210,10 +210,12 @@ def test_what_a_model_says_of_itself_is_no_markup_in_the_report(tmp_path: Path) 
     with running([folder], tmp_path / "t") as server:
         _, about = server.json("POST", "/api/cases", study(hearts()[..., 0]))
         server.segment(about["case"])
+        measures = server.json("GET", f"/api/cases/{about['case']}/measures")[1]
         page = server.ask("GET", f"/api/cases/{about['case']}/download/report.html")[2].decode()
         table = server.ask("GET", f"/api/cases/{about['case']}/download/measures.csv")[2].decode()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+    assert (measures["LV"]["edv_ml"] > 0, measures["RV"]["sv_ml"], measures["LV"]["ef_percent"]) == (True, None, None)
     assert ("EDV" in page, "EF (%)" in page) == (True, False)  # of one frame there is no function
     assert ("edv_ml" in table, "ef_percent" in table) == (True, False)
 

@@ -8,7 +8,6 @@ const ROWS = [
   ["ESV", "esv_ml", "mL", "volume at end-systole"],
   ["SV", "sv_ml", "mL", "stroke volume"],
 ];
-const BETWEEN_TWO = new Set(["EF", "SV"]); // of one frame alone there is no function
 const CHAMBERS = ["LV", "RV"];
 
 /** measures: the server's answer, or null while it is not known. */
@@ -23,8 +22,7 @@ export function resultsTable(model, measures) {
 }
 
 function chamberRow([short, key, unit, meaning], measures) {
-  const none = BETWEEN_TWO.has(short) && measures && measures.ed === measures.es;
-  const words = (name) => (none ? "–" : said(measures?.[name][key], unit));
+  const words = (name) => said(measures?.[name][key], unit);
   const cells = CHAMBERS.map((name) => make("td", { "data-measure": `${name} ${short}` }, words(name)));
   return make("tr", { class: short === "EF" ? "first" : null }, heading(short, meaning), ...cells);
 }
@@ -35,4 +33,9 @@ function massRow(measures) {
 }
 
 const heading = (short, meaning) => make("th", { scope: "row" }, make("abbr", { title: meaning }, short));
-const said = (value, unit) => (value === undefined ? "…" : `${value.toFixed(1)} ${unit}`);
+
+// of one frame alone there is no function: null
+function said(value, unit) {
+  if (value === undefined) return "…";
+  return value === null ? "–" : `${value.toFixed(1)} ${unit}`;
+}
