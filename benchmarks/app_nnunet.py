@@ -25,8 +25,14 @@ BIN = Path(__file__).parents[1] / ".venv-nnunet" / "bin"
 def beside_nnunet(ours: Path, theirs: Path, study: bytes, repeats: int) -> list[Row]:
     """Median wall seconds of either program on ED and ES of ``study``, a gzipped NIfTI file, turn by turn.
 
-    ours: an exported folder. theirs: model.safetensors of an arm with nnunet2d.
+    ours: an exported folder. theirs: model.safetensors of an arm with nnunet2d. nnU-Net takes every processor that the
+    machine has, whatever it is allowed, so both must be allowed all.
     """
+    if os.cpu_count() != cores():
+        sys.exit(
+            f"nnU-Net would start a thread on each of {os.cpu_count()} processors, ours on {cores()}: that compares "
+            "machines, not programs; run it where all processors may be used (no taskset, no Slurm share, at most 16)"
+        )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "study.nii.gz").write_bytes(study)

@@ -35,7 +35,7 @@ def units(header: Any) -> tuple[str, str]:
 
     code, names = int(header["xyzt_units"]), unit_codes.label
     space, time = code & 0b111, code & 0b111000  # XYZT_TO_SPACE and XYZT_TO_TIME of nifti1.h
-    return names[space] if space in names else "unknown", names[time] if time in names else "unknown"
+    return names.get(space, "unknown"), names.get(time, "unknown")
 
 
 def write_like(labels: NDArray[np.uint8], source: Path, path: Path) -> None:
