@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmrbridge.app.case import Case, frame
-from cmrbridge.app.predict import Network, grid_of, slices_of
+from cmrbridge.app.predict import Network, asked, grid_of, slices_of
 from cmrbridge.core.geometry import Grid, lay_back, resampling, upright
 from cmrbridge.data.canonical import PERCENTILES
 from cmrbridge.data.volume import Volume
@@ -21,7 +21,7 @@ def translated(network: Network, folder: Path, case: Case, number: int) -> Bytes
     if kept.exists():
         return np.frombuffer(kept.read_bytes(), np.uint8).reshape(-1, package.size, package.size)
     images = slices_of(package, frame(folder, case, number), case.centre)
-    found: Bytes = network.translator.run(["translated"], {"image": images})[0]
+    found: Bytes = asked(network.translator, "translated", images)
     kept.parent.mkdir(exist_ok=True)
     write_atomically(kept, found.tobytes())  # the worker may be killed meanwhile
     return found

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.evaluation.unlike import score
 
 Centre = tuple[float, float]
+NO_ROOM = re.compile("Failed to allocate memory|bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,17 @@ def segment(network: Network, volume: Volume, centre: Centre | None) -> NDArray[
 
 def outlined(network: Network, images: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
     """Labels (x, y, slice), on the file's grid, of canonical slices that lie in it as ``grid`` says."""
-    (probabilities,) = network.session.run(["probabilities"], {"image": images})
-    return restore(probabilities, grid)
+    return restore(asked(network.session, "probabilities", images), grid)
+
+
+def asked(session: Any, output: str, images: NDArray[np.uint8]) -> Any:
+    """What a loaded network makes of images; MemoryError where its runtime says that it found no room."""
+    try:
+        return session.run([output], {"image": images})[0]
+    except Exception as error:
+        if NO_ROOM.search(str(error)):
+            raise MemoryError(str(error)) from None
+        raise
 
 
 def unlike(package: Package, folder: Path, case: Case) -> dict[str, Any] | None:

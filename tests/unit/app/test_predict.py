@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -25,6 +27,25 @@ from cmrbridge.errors import InputError
 from planted import FIELDS, plant_header
 from reporters import silent
 from serving import SIZE, SPACING_MM, painted
+
+
+def test_a_network_that_finds_no_room_is_no_bug(package: Path) -> None:
+    program = """if True:
+        import resource, sys
+        from pathlib import Path
+        import numpy as np
+        from cmrbridge.app.package import read_package
+        from cmrbridge.app.predict import asked, load_network
+        network = load_network(read_package(Path(sys.argv[1])), threads=1)
+        images = np.zeros((4000, network.package.size, network.package.size), np.uint8)
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + (16 << 20),) * 2)
+        try:
+            asked(network.session, "probabilities", images)
+        except MemoryError:
+            print("no room")"""
+    told = subprocess.run([sys.executable, "-c", program, str(package)], capture_output=True, text=True, check=False)
+    assert told.stdout == "no room\n", told.stderr
 
 
 def test_equals_the_workflow_on_the_same_files(package: Path, tmp_path: Path) -> None:
