@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cmrbridge.app.case import Case, joined, seconds_between, store, stored_type, with_frames
 from cmrbridge.app.phases import guess_phases, heart_between
 from cmrbridge.data.dicom.convert import DicomSettings, convert_dicom
@@ -27,6 +29,7 @@ PEEK = 512  # bytes that tell a tar, a NIfTI file or a DICOM file apart
 LIMITS = Limits(members=20_000, size=4 << 30)
 WHAT = "drop a NIfTI file (.nii, .nii.gz), a folder of DICOM files, or a zip or tar of either"
 BY_OPTION = re.compile(r"(; if it was acquired so|; | or)?,? ?choose (another )?(with )?`series`.*")
+MOST_LABELS = 16
 FIRST, SECOND = "ED", "ES"
 
 
@@ -185,8 +188,16 @@ def _of_niftis(paths: list[Path], scratch: Path) -> Study:
         raise InputError("two cines; drop them one after the other")
     both = [one for frames, _ in series for one in frames]
     joined(both)
+    if len({_outlines(one) for one in both}) == 2:
+        raise InputError("one of the two images is a mask, with whole numbers for structures; drop the image alone")
     note = "two images: the first is taken for end-diastole, unless the second shows more blood near the heart"
     return Study(both, with_frames(header, 2), notes=[note])
+
+
+def _outlines(volume: Volume) -> bool:
+    """Whether the voxels are labels: a few whole numbers from 0 on."""
+    found = np.unique(volume.voxels)
+    return len(found) <= MOST_LABELS and found[0] >= 0 and np.array_equal(found, np.rint(found))
 
 
 def _named(path: Path, stem: Path) -> Path:

@@ -146,6 +146,10 @@ HOSTILE: dict[str, tuple[Callable[[Path], bytes], str]] = {
     ),
     "three images": (lambda _: zipped(**{f"Doe{n}": nifti(CINE[..., n]) for n in range(3)}), "3 NIfTI images"),
     "two cines": (lambda _: zipped(a=nifti(CINE), b=nifti(CINE)), "two cines"),
+    "an image and its mask": (
+        lambda _: zipped(a=nifti(CINE[..., 0]), b=nifti((CINE[..., 0] > CINE.mean()).astype(np.uint8))),
+        "one of the two images is a mask",
+    ),
     "colour": (lambda _: nifti(np.zeros((8, 8, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")])), "plain numbers"),
     "no contrast": (lambda _: nifti(np.ones((8, 8, 3), np.int16)), "every voxel is 1"),
     "a missing image": (
