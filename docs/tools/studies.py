@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from cmrbridge.evaluation.claimed import Claim, compare_claims
 from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.evaluation.frames import MEAN, summarise
@@ -18,7 +19,7 @@ from cmrbridge.paper.findings import endpoint
 from cmrbridge.paper.records import duration, listed
 from cmrbridge.paper.scores import Bundle, read_bundle
 from cmrbridge.paper.style import METRIC_NAMES, number, p_value
-from cmrbridge.paper.tables import comparisons_table, interval, ordered, pipe_table, read_comparisons
+from cmrbridge.paper.tables import comparisons_table, interval, ordered, pipe_table, read_claims, read_comparisons
 from cmrbridge.paper.verdicts import Network, give_verdicts
 from cmrbridge.plan.catalogue import merge
 
@@ -57,6 +58,8 @@ class Gathered:
     name: str
     bundle: Bundle
     compared: pd.DataFrame
+    claimed: pd.DataFrame
+    nominal: Sequence[str]
     conditions: Conditions
 
     @property
@@ -72,8 +75,13 @@ def comparisons_of(study: str, place: str) -> dict[str, Any]:
     """The study's own comparisons at a place, over those of config.yaml."""
     base = read_yaml(ROOT / "config.yaml")["comparisons"]
     merge(base, read_yaml(ROOT / "studies" / f"{study}.yaml")["comparisons"])
-    base["primary_target"] = read_yaml(ROOT / "workflow" / "places.yaml")["places"][place]["primary_target"]
+    base["primary_target"] = read_place(place)["primary_target"]
     return dict(base)
+
+
+def read_place(name: str) -> dict[str, Any]:
+    """The entry of workflow/places.yaml."""
+    return dict(read_yaml(ROOT / "workflow" / "places.yaml")["places"][name])
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -84,17 +92,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def settings_of(name: str) -> ComparisonSettings:
     """Of the bundle STUDY_PLACE."""
     told = comparisons_of(*name.split("_", 1))
-    return ComparisonSettings(**{key: value for key, value in told.items() if key != "verdict"})
+    return ComparisonSettings(**{key: value for key, value in told.items() if key not in ("verdict", "claims")})
 
 
 def compare_bundles() -> None:
-    """comparisons.csv of every bundle."""
+    """comparisons.csv and claims.csv of every bundle."""
     for folder in bundles():
-        compare_arms(
-            settings=settings_of(folder.name),
-            cases=folder / "cases.csv.xz",
-            comparisons=folder / "comparisons.csv",
-        )
+        settings, cases = settings_of(folder.name), folder / "cases.csv.xz"
+        claims = [Claim(**claim) for claim in comparisons_of(*folder.name.split("_", 1))["claims"]]
+        compare_arms(settings=settings, cases=cases, comparisons=folder / "comparisons.csv")
+        compare_claims(settings=settings, claims=claims, cases=cases, claimed=folder / "claims.csv")
 
 
 def bundles() -> list[Path]:
@@ -111,7 +118,7 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
     parts = []
     for place in dict.fromkeys(one.place for one in gathered):
         rows = pd.concat([_glance(one) for one in gathered if one.place == place])
-        target = read_yaml(ROOT / "workflow" / "places.yaml")["places"][place]["primary_target"]
+        target = read_place(place)["primary_target"]
         table = rows.sort_values(["Architecture", "by"], ascending=False, kind="stable").drop(columns="by")
         parts += [
             f"## At a glance: {WHERE[place]}\n",
@@ -145,7 +152,18 @@ def gather(folder: Path) -> Gathered:
     study, place = folder.name.split("_", 1)
     compared = ordered(read_comparisons(folder / "comparisons.csv"))
     verdict: Mapping[str, Any] = comparisons_of(study, place).get("verdict", {})
-    return Gathered(folder.name, read_bundle(folder), compared, Conditions(**verdict))
+    told = read_place(place)
+    nominal = [
+        name for name, domain in told["domains"].items() if told["datasets"][domain["dataset"]].get("nominal_mm")
+    ]
+    return Gathered(
+        name=folder.name,
+        bundle=read_bundle(folder),
+        compared=compared,
+        claimed=read_claims(folder / "claims.csv"),
+        nominal=nominal,
+        conditions=Conditions(**verdict),
+    )
 
 
 def section(of: Gathered) -> str:
@@ -171,6 +189,8 @@ def against(of: Gathered, rows: pd.DataFrame) -> list[str]:
         "Against the baseline in the endpoint's structure and metric (★ the declared one); Holm corrects over all",
         f"{len(of.compared)} rows of [comparisons.csv](data/{of.name}/comparisons.csv):\n",
         pipe_table(comparisons_table(rows).drop(columns=["Structure", "Metric", "Against"])),
+        f"What the study set out to judge; Holm corrects over these {len(of.claimed)} rows of",
+        f"[claims.csv](data/{of.name}/claims.csv), and the interval is Welch's:\n",
         pipe_table(pd.DataFrame(verdicts(of))),
     ]
 
@@ -209,6 +229,12 @@ def verdicts(of: Gathered) -> list[dict[str, str]]:
         for run in runs.itertuples()
     }
     return [
-        {"Claim": one["claim"], "Verdict": f"**{one['word']}**", "Why": one["why"]}
-        for one in give_verdicts(of.compared, cases, networks, of.conditions)
+        {
+            "Claim": one["claim"],
+            "Whose": one["words"],
+            "Difference [95 % CI]": one["difference"],
+            "Verdict": f"**{one['word']}**",
+            "Why": one["why"],
+        }
+        for one in give_verdicts(of.claimed, cases, networks, of.nominal, of.conditions)
     ]

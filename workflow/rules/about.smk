@@ -48,6 +48,11 @@ def about_study():
         "scenarios": {name: one["source"] for name, one in scenarios_of(STUDY).items()},
         "roles": {domain: roles_of(domain) for domain in domains_of(STUDY)},
         "readers": readers,
+        "nominal": [
+            domain
+            for domain in domains_of(STUDY)
+            if STUDY["datasets"][STUDY["domains"][domain]["dataset"]].get("nominal_mm")
+        ],
         "conditions": STUDY["comparisons"]["verdict"],
         "facts": {
             "size": STUDY["image"]["size"],

@@ -1,7 +1,7 @@
 """Evaluation: score every run in the files' own grids, gather the scores, hold every arm against the baseline.
 
 Needs   predictions of every run, ingest/{dataset}/subjects.csv (which names the reference labels), data/{domain}/split.csv
-Makes   results/{study}/evaluation/{cases.csv,comparisons.csv,factors.csv}, and doses.csv, dose_correlations.csv where arms differ in
+Makes   results/{study}/evaluation/{cases.csv,comparisons.csv,claims.csv,factors.csv}, and doses.csv, dose_correlations.csv where arms differ in
         how many generated pairs they take, how good these are, or from how many subjects
 """
 
@@ -79,10 +79,35 @@ rule compare:
         settings={
             key: value
             for key, value in STUDY["comparisons"].items()
-            if key != "verdict"
+            if key not in ("verdict", "claims")
         },
     script:
         "../scripts/compare.py"
+
+
+rule compare_claims:
+    input:
+        cases=f"{EVALUATION}/cases.csv",
+    output:
+        claims=f"{EVALUATION}/claims.csv",
+        record=f"{EVALUATION}/compare_claims.record.json",
+    log:
+        f"{EVALUATION}/compare_claims.log.txt",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=more(4000),
+        runtime=more(10),
+    params:
+        code=code("compare_claims", "cmrbridge.evaluation.claimed"),
+        settings={
+            key: value
+            for key, value in STUDY["comparisons"].items()
+            if key not in ("verdict", "claims")
+        },
+        claims=STUDY["comparisons"]["claims"],
+    script:
+        "../scripts/compare_claims.py"
 
 
 rule measure_factors:

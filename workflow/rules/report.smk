@@ -14,6 +14,7 @@ rule report:
     input:
         cases=f"{EVALUATION}/cases.csv",
         comparisons=f"{EVALUATION}/comparisons.csv",
+        claims=f"{EVALUATION}/claims.csv",
         tables=f"{PAPER}/tables",
         pictures=[picture["path"] for picture in pictures()],
         trainings=every_training(f"{SEGMENTATION}/record.json"),

@@ -10,6 +10,7 @@ with job(snakemake):
         files=Files(
             cases=Path(snakemake.input.cases),
             comparisons=Path(snakemake.input.comparisons),
+            claims=Path(snakemake.input.claims),
             duplicates=Path(snakemake.input.duplicates),
             splits=dict(zip(snakemake.params.about["roles"], map(Path, snakemake.input.splits))),
             **{name: [Path(path) for path in snakemake.input[name]] for name in several},

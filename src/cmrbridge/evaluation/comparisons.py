@@ -55,7 +55,12 @@ def compare_arms(*, settings: ComparisonSettings, cases: Path, comparisons: Path
     arms = sorted(set(frame.arm))
     if settings.baseline not in arms:
         raise InputError(f"{cases}: has no arm {settings.baseline!r} to compare with, only {', '.join(arms)}; run it")
-    frame = frame[(frame.region == "whole") & frame.metric.isin(list(settings.metrics))]
+    write_frame(comparisons, comparison_table(frame, settings))
+
+
+def comparison_table(cases: pd.DataFrame, settings: ComparisonSettings) -> pd.DataFrame:
+    """The rows of `compare_arms` from a table of cases."""
+    frame = cases[(cases.region == "whole") & cases.metric.isin(list(settings.metrics))]
     single = by_run(per_subject(frame, seeds=True), GROUP)
     rows = [
         dict(zip(GROUP, key, strict=True))
@@ -66,7 +71,7 @@ def compare_arms(*, settings: ComparisonSettings, cases: Path, comparisons: Path
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["p_holm"] = holm(table.p)
     table["primary"] = _primary(table, settings)
-    write_frame(comparisons, table)
+    return table
 
 
 def _primary(table: pd.DataFrame, settings: ComparisonSettings) -> pd.Series:

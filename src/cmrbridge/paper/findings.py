@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN
-from cmrbridge.paper.rounding import quoted
+from cmrbridge.paper.rounding import quoted, unit
 from cmrbridge.paper.style import METRIC_NAMES, in_order
 
 SIGNIFICANT = 0.05
@@ -28,7 +28,7 @@ def sentence(row: Any, seeds: int) -> str:
     means = (
         f"{row.arm} with {row.architecture} reached a mean {METRIC_NAMES[row.metric].split(' (')[0]} "
         f"of {say['mean_arm']} on {row.target}, {row.baseline} {say['mean_baseline']}: {say['difference']} "
-        f"{'points' if row.metric in HIGHER_IS_BETTER else 'mm'}"
+        f"{unit(row.metric)}"
     )
     if pd.isna(row.p):
         return f"{means}. With {row.n_arm} and {row.n_baseline} subjects no test can be made."

@@ -10,7 +10,11 @@ from typing import Any
 from cmrbridge.errors import InputError
 from cmrbridge.paper.records import read_record
 
-OF_TABLES = {"cases.csv": "gather.record.json", "comparisons.csv": "compare.record.json"}
+OF_TABLES = {
+    "cases.csv": "gather.record.json",
+    "comparisons.csv": "compare.record.json",
+    "claims.csv": "compare_claims.record.json",
+}
 NO_RECIPE = {"seed", "threads", "identity"}  # params that tell one run from another, or change no method
 GATE = "data/.ready"  # opens when all domains of the study are in order; of what a training reads it says nothing
 FEW, LONG = 3, 40  # differences that a message names, characters of a value

@@ -57,7 +57,7 @@ def _answer(study: Study) -> dict[str, Any]:
         "baseline": ", ".join(sorted(set(study.compared.baseline))),
         "arms": content.arms_table(about.access, seeds),
         "conditions": study.conditions,
-        "verdicts": give_verdicts(study.compared, study.cases, networks_of(study), study.conditions),
+        "verdicts": give_verdicts(study.claimed, study.cases, networks_of(study), about.nominal, study.conditions),
     }
 
 

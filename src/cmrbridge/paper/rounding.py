@@ -16,6 +16,11 @@ COUNTS = ("needed_subjects", "needed_seeds")
 CLINICAL = ("bias", "low", "high", "median_error")
 
 
+def unit(metric: str) -> str:
+    """Of a difference in a metric, as `quoted` tells it."""
+    return "points" if metric in HIGHER_IS_BETTER else "mm"
+
+
 def quoted(value: Any, column: str, metric: str) -> str:
     """One number of a record as sentences, macros and tables print it; an en dash where there is none.
 

@@ -11,16 +11,16 @@ from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.evaluation.frames import read_cases, summarise
 from cmrbridge.evaluation.scans import read_scans
 from cmrbridge.paper.records import Record, Training, read_record, read_training
-from cmrbridge.paper.tables import ordered, read_comparisons
+from cmrbridge.paper.tables import ordered, read_claims, read_comparisons
 
 
 @dataclass(frozen=True)
 class About:
     """What the config says. reference: the plain arm; notes: what else a reader must know of this study; access: arm →
     what it may see of a target; trained_as: architecture → arm → the arm whose network it uses; scenarios: scenario →
-    its source; roles: domain → what the study does with it; readers: data set → its reader; conditions: what a verdict
-    needs (see `Conditions`); facts: for the checklist, see `content.checklist_facts`; figures: {"path" (png), "title",
-    "caption"}."""
+    its source; roles: domain → what the study does with it; readers: data set → its reader; nominal: domains whose
+    millimetres are; conditions: what a verdict needs (see `Conditions`); facts: for the checklist, see
+    `content.checklist_facts`; figures: {"path" (png), "title", "caption"}."""
 
     study: str
     config_text: str
@@ -31,6 +31,7 @@ class About:
     scenarios: Mapping[str, str]
     roles: Mapping[str, Sequence[str]]
     readers: Mapping[str, str]
+    nominal: Sequence[str]
     conditions: Mapping[str, float]
     facts: Mapping[str, Any]
     figures: Sequence[Mapping[str, Any]]
@@ -45,6 +46,7 @@ class Files:
 
     cases: Path
     comparisons: Path
+    claims: Path
     trainings: Sequence[Path]
     journals: Sequence[Path]
     records: Sequence[Path]
@@ -66,6 +68,7 @@ class Study:
     files: Files
     cases: pd.DataFrame
     compared: pd.DataFrame
+    claimed: pd.DataFrame
     summary: pd.DataFrame
     scans: pd.DataFrame
     trainings: Sequence[Training]
@@ -82,6 +85,7 @@ def read_study(about: About, files: Files) -> Study:
         files=files,
         cases=cases,
         compared=ordered(read_comparisons(files.comparisons)),
+        claimed=read_claims(files.claims),
         summary=ordered(summarise(cases)),
         scans=read_scans(files.subjects, files.splits),
         trainings=trainings,

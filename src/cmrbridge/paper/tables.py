@@ -67,6 +67,12 @@ def read_comparisons(path: Path) -> pd.DataFrame:
     return frame.astype({"primary": bool})
 
 
+def read_claims(path: Path) -> pd.DataFrame:
+    """The table of `compare_claims`, read likewise."""
+    claimed = read_comparisons(path)
+    return claimed.assign(words=claimed.words.fillna(""))
+
+
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows as a reader wants them: arms in the order of the figures, the mean before the single structures."""
     rank: dict[str, Callable[[pd.Series], pd.Series]] = {

@@ -1,13 +1,15 @@
 """Each claim of a study with the word that its evidence allows."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from cmrbridge.evaluation.claims import Conditions, Evidence, Judgement, flattened, judge
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, summarise
-from cmrbridge.paper.findings import dice_by_target, endpoint
+from cmrbridge.paper.findings import dice_by_target
+from cmrbridge.paper.rounding import quoted, unit
 from cmrbridge.paper.study import Study
 from cmrbridge.paper.style import METRIC_NAMES
 from cmrbridge.paper.tables import interval
@@ -27,22 +29,23 @@ Networks = Mapping[tuple[str, str, str, int], Network]
 
 
 def give_verdicts(
-    compared: pd.DataFrame, cases: pd.DataFrame, networks: Networks, conditions: Conditions
+    claimed: pd.DataFrame, cases: pd.DataFrame, networks: Networks, nominal: Sequence[str], conditions: Conditions
 ) -> list[Verdict]:
-    """Per arm at the primary endpoint, the declared one first: primary, claim, difference with interval, word, why.
+    """Per row of claims.csv, primary ones first: primary, claim, words, difference with interval, word, why.
 
-    networks: by `RUN`; a run without an entry has no training on record.
+    claimed: of `compare_claims`. networks: by `RUN`; a run without an entry has no training on record. nominal: targets
+    whose millimetres are.
     """
-    rows = endpoint(compared)
-    several = {name: rows[name].nunique() > 1 for name in ("source", "architecture")}
+    several = {name: claimed[name].nunique() > 1 for name in ("source", "architecture")}
     return [
         {
             "primary": bool(row.primary),
             "claim": _claim(row, several),
+            "words": row.words,
             "difference": interval(row),
-            **_judged(row, cases, networks, conditions)._asdict(),
+            **_judged(row, cases, networks, nominal, conditions)._asdict(),
         }
-        for row in rows.itertuples()
+        for row in claimed.sort_values("primary", ascending=False, kind="stable").itertuples()
     ]
 
 
@@ -50,7 +53,8 @@ def _claim(row: Any, several: Mapping[str, bool]) -> str:
     """In words, with the network and the source where a study has several."""
     with_network = f" with {row.architecture}" if several["architecture"] else ""
     from_source = f", trained on {row.source}" if several["source"] else ""
-    better = f"{row.arm} is better than {row.baseline}{with_network} in {METRIC_NAMES[row.metric]}"
+    more = f" by {quoted(row.by, 'margin', row.metric)} {unit(row.metric)} or more" if row.by else ""
+    better = f"{row.arm} is better than {row.baseline}{with_network} in {METRIC_NAMES[row.metric]}{more}"
     return f"{better} on {row.target}{from_source}"
 
 
@@ -70,19 +74,29 @@ def networks_of(study: Study) -> Networks:
     return networks
 
 
-def _judged(row: Any, cases: pd.DataFrame, networks: Networks, conditions: Conditions) -> Judgement:
-    """How good the networks are at home is asked of them on images as they are: what a remedy does to the source's own
-    test images is a finding about the remedy, no sign of a poor training."""
+def _judged(
+    row: Any, cases: pd.DataFrame, networks: Networks, nominal: Sequence[str], conditions: Conditions
+) -> Judgement:
     own = cases[(cases.source == row.source) & (cases.architecture == row.architecture)]
     runs = own[own.arm.isin((row.arm, row.baseline))]
     behind = {run: networks.get(run) for run in runs[RUN].drop_duplicates().itertuples(index=False, name=None)}
-    trained = {network.trained_as if network else run[2] for run, network in behind.items()}
-    home = dice_by_target(summarise(own[(own.target == row.source) & own.arm.isin(trained)]))
+    higher = row.metric in HIGHER_IS_BETTER
     evidence = Evidence(
-        gain=row.difference if row.metric in HIGHER_IS_BETTER else -row.difference,
+        gain=row.difference if higher else -row.difference,
+        low=row.ci_low if higher else -row.ci_high,
         p=row.p_holm,
         seeds=int(runs[runs.target == row.target].groupby("arm").seed.nunique().min()),
-        source_dice=float(home["mean"].min()),
+        source_dice=_at_home(row.source, own, {one.trained_as if one else run[2] for run, one in behind.items()}),
         flattened=flattened([network.gain if network else None for network in behind.values()]),
+        by=row.by,
+        detectable=row.mde,
+        measured=row.metric == "dice" or row.target not in nominal,
     )
     return judge(evidence, conditions)
+
+
+def _at_home(source: str, cases: pd.DataFrame, trained: Set[str]) -> float:
+    """The lowest mean Dice on the source's own test subjects of these arms' networks, on images as they are: what a
+    remedy does to those is a finding about the remedy, no sign of a poor training. NaN where one was not tested."""
+    home = dice_by_target(summarise(cases[(cases.target == source) & cases.arm.isin(trained)]))
+    return float(home["mean"].min()) if set(home.arm) == trained else math.nan

@@ -10,6 +10,7 @@ import yaml
 from cmrbridge.errors import InputError
 from cmrbridge.plan.architectures import BATCH_NORM, CAGED, arms_of, check_architectures
 from cmrbridge.plan.catalogue import known, located, merge
+from cmrbridge.plan.claims import claims_of
 from cmrbridge.plan.domains import check_applied, check_scenario
 from cmrbridge.plan.export import check_export
 from cmrbridge.plan.generators import check_generators
@@ -42,6 +43,7 @@ def resolve(config: Mapping[str, Any]) -> Study:
     if "place" in study:
         leave_out(study)
     _check_references(study)
+    study["comparisons"]["claims"] = claims_of(study)
     for name in datasets_of(study):
         study["datasets"][name] = located(name, study["datasets"][name], study.get("downloads", "data"))
     _check_licences(study)

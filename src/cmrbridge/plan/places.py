@@ -47,6 +47,8 @@ def leave_out(study: Study) -> None:
             study["notes"].append(f"The arm {arm} is left out: {study['place']} has no {what}.")
             for skipped in study["run"]["skip"].values():
                 skipped[:] = [name for name in skipped if name != arm]
+            claims = study["comparisons"]["claims"]
+            claims[:] = [claim for claim in claims if arm not in (claim["arm"], claim["against"])]
 
 
 def _divided(name: str, divide: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from cmrbridge.evaluation.claims import Conditions, Evidence, flattened, judge, late_gain
 
-GOOD = Evidence(gain=0.02, p=0.001, seeds=3, source_dice=0.9, flattened=True)
+GOOD = Evidence(gain=0.02, low=0.015, p=0.001, seeds=3, source_dice=0.9, flattened=True)
 NEEDED = Conditions()
 
 
@@ -16,7 +16,11 @@ NEEDED = Conditions()
     [
         ({}, "supported", "significantly better"),
         ({"gain": -0.02}, "not supported", "significantly worse"),
-        ({"p": 0.05}, "not supported", "chance"),
+        ({"p": 0.05}, "not supported", "does not say that there is no gain"),
+        ({"p": 0.05, "detectable": 0.0301}, "not supported", "one of 0.0301 would likely be found"),
+        ({"by": 0.015}, "supported", "significantly better"),
+        ({"by": 0.016}, "not supported", "a gain of 0.016 or more, and the interval begins at 0.015"),
+        ({"measured": False}, "untested", "nominal"),
         ({"seeds": 2}, "untested", "2 training runs an arm, 3 are needed"),
         ({"source_dice": 0.8799}, "untested", "0.88 is needed"),
         ({"source_dice": math.nan}, "untested", "not tested on their own source"),

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from cmrbridge.evaluation.claimed import Claim, compare_claims
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 
 GAIN = {"real": 0.0, "classic": 0.06, "synthetic": 0.075, "oracle": 0.1}
@@ -108,6 +109,8 @@ def study(tmp_path: Path) -> Path:
     scores().to_csv(tmp_path / "cases.csv", index=False)
     settings = ComparisonSettings("classic", primary_arm="synthetic", primary_target="eclipse")
     compare_arms(settings=settings, cases=tmp_path / "cases.csv", comparisons=tmp_path / "comparisons.csv")
+    claims = [Claim("synthetic", "classic", "dice", words="who says so"), Claim("classic", "real", "hd95")]
+    compare_claims(settings=settings, claims=claims, cases=tmp_path / "cases.csv", claimed=tmp_path / "claims.csv")
     splits = ["train"] * 5 + ["val"] * 2 + ["test"] * SUBJECTS
     table = pd.DataFrame({"subject": [f"e{i:02}" for i in range(13)], "split": splits})
     table.to_csv(tmp_path / "split.csv", index=False)

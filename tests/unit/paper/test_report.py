@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cmrbridge.evaluation.claimed import compare_claims
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.paper.figures import draw_gap
 from cmrbridge.paper.findings import overall, sentence
@@ -50,6 +51,7 @@ def write(study: Path, pictures: dict) -> str:
             scenarios={"scanners": "aurora"},
             roles={"dusk": ["target"], "eclipse": ["target"]},
             readers={"dusk": "phantom", "eclipse": "phantom"},
+            nominal=[],
             conditions={"seeds": 3, "source_dice": 0.88},
             facts={"size": 64, "spacing": 2.5, "split_seed": 0, "ensembles": "None"},
             figures=[{"path": study / "gap.png", "title": "Gap", "caption": "What it shows"}],
@@ -57,6 +59,7 @@ def write(study: Path, pictures: dict) -> str:
         files=Files(
             cases=study / "cases.csv",
             comparisons=study / "comparisons.csv",
+            claims=study / "claims.csv",
             trainings=sorted(study.glob("trained/*.json")),
             journals=sorted(study.glob("trained/*.jsonl")),
             records=sorted(study.glob("record-*.json")),
@@ -151,6 +154,8 @@ def test_report_of_one_arm_has_no_endpoint_and_says_so(study: Path, pictures: di
     cases.to_csv(study / "cases.csv", index=False)
     files = {"cases": study / "cases.csv", "comparisons": study / "comparisons.csv"}
     compare_arms(settings=ComparisonSettings("real"), **files)
+    claims = {"claims": [], "claimed": study / "claims.csv"}
+    compare_claims(settings=ComparisonSettings("real"), cases=study / "cases.csv", **claims)
     write_tables(**files, published=PUBLISHED, folder=study / "tables")
     assert "No comparison of this study" in write(study, pictures)
 

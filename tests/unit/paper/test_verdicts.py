@@ -1,5 +1,6 @@
 """A verdict asks the networks behind its two arms, all of them, whether they had learnt what they could."""
 
+from collections.abc import Sequence
 from itertools import product
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ def study(trainings: list[Training]) -> Any:
     )
     row = {"source": "aurora", "target": "eclipse", "architecture": "unet2d_batch", "structure": "mean"}
     row |= {"metric": "dice", "arm": "flip", "baseline": "classic", "difference": 0.02, "ci_low": 0.01, "ci_high": 0.03}
+    row |= {"words": "who says so", "by": 0.0, "mde": 0.01}
     cases = cases.assign(metric="dice", value=0.95)
     trained_as = {
         "unet2d": {"classic": "classic", "mirrored": "mirrored", "flip": "mirrored"},
@@ -32,13 +34,17 @@ def study(trainings: list[Training]) -> Any:
     return SimpleNamespace(
         about=SimpleNamespace(trained_as=trained_as, scenarios={"scanners": "aurora"}),
         cases=cases,
-        compared=pd.DataFrame([row | {"p_holm": 0.001, "primary": True}]),
+        claimed=pd.DataFrame([row | {"p_holm": 0.001, "primary": True}]),
         trainings=trainings,
     )
 
 
 def trainings(arm: str, gain: float | None) -> list[Training]:
     return [Training("scanners", arm, "unet2d_batch", seed, {}, gain, 0) for seed in SEEDS]
+
+
+def judged(given: Any, nominal: Sequence[str] = ()) -> list[dict[str, Any]]:
+    return give_verdicts(given.claimed, given.cases, networks_of(given), nominal, Conditions())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_a_claim_needs_the_curve_of_every_network_that_it_rests_on(
     trained: list[Training], word: str, why: str
 ) -> None:
     given = study(trainings("classic", 0.0) + trained)
-    (verdict,) = give_verdicts(given.compared, given.cases, networks_of(given), Conditions())
+    (verdict,) = judged(given)
     assert verdict["word"] == word
     assert why in verdict["why"]
 
@@ -66,5 +72,25 @@ def test_at_home_networks_are_asked_on_images_as_they_are(trained_as: str, word:
     given = study(trainings("classic", 0.0) + trainings("flip", 0.0))
     given.about.trained_as["unet2d_batch"]["flip"] = trained_as
     given.cases.loc[(given.cases.arm == "flip") & (given.cases.target == "aurora"), "value"] = 0.85
-    (verdict,) = give_verdicts(given.compared, given.cases, networks_of(given), Conditions())
+    (verdict,) = judged(given)
     assert verdict["word"] == word
+
+
+def test_a_network_without_scores_at_home_is_no_good_one() -> None:
+    given = study(trainings("classic", 0.0))
+    given.about.trained_as["unet2d_batch"]["flip"] = "mirrored"  # whose own scores are not here
+    (verdict,) = judged(given)
+    assert (verdict["word"], "not tested on their own source" in verdict["why"]) == ("untested", True)
+
+
+@pytest.mark.parametrize(
+    ("metric", "word"), [("hd95", "untested"), ("surface_dice", "untested"), ("dice", "supported")]
+)
+def test_no_claim_in_millimetres_is_judged_where_these_are_nominal(metric: str, word: str) -> None:
+    given = study(trainings("classic", 0.0) + trainings("flip", 0.0))
+    given.claimed = given.claimed.assign(metric=metric, ci_low=-0.03, ci_high=0.03).assign(ci_low=0.01)
+    if metric == "hd95":
+        given.claimed["difference"] = -2.0
+    (verdict,) = judged(given, ["eclipse"])
+    assert verdict["word"] == word
+    assert ("nominal" in verdict["why"]) == (word == "untested")

@@ -86,6 +86,8 @@ def test_only_the_arms_that_a_place_cannot_feed_are_left_out_and_said_so() -> No
     for place, chosen in arms.items():
         assert any("multi_centre is left out" in note for note in chosen["notes"]) == (place in lacking)
         assert {"real", "mild", "classic", "dann", "oracle"} <= set(chosen["run"]["arms"])
+        claimed = {claim["arm"] for claim in chosen["comparisons"]["claims"]}
+        assert claimed == {"classic", "dann", "multi_centre"} - ({"multi_centre"} if place in lacking else set())
 
 
 def test_several_centres_train_at_equal_n_and_are_never_tested() -> None:

@@ -1,0 +1,48 @@
+"""The comparisons that a study's claims rest on, and no others: each claim names its own two arms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from cmrbridge.evaluation.comparisons import COLUMNS as COMPARED
+from cmrbridge.evaluation.comparisons import ComparisonSettings, comparison_table
+from cmrbridge.evaluation.frames import MEAN, read_cases, write_frame
+from cmrbridge.evaluation.statistics import holm
+
+__all__ = ["COLUMNS", "Claim", "ComparisonSettings", "compare_claims"]
+
+COLUMNS = ("words", "by", *COMPARED)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That ``arm`` is better than ``against`` in a metric's mean over structures; by: by so much at least, in the
+    metric's unit (Dice 0.01: a point); words: who says so, and how."""
+
+    arm: str
+    against: str
+    metric: str
+    by: float = 0.0
+    words: str = ""
+
+
+def compare_claims(*, settings: ComparisonSettings, claims: Sequence[Claim], cases: Path, claimed: Path) -> None:
+    """`COLUMNS`, a row per claim, source, architecture and target: the primary one, or each where none is declared.
+
+    ``p_holm`` corrects Welch's p over the rows of this table: these are all that the study set out to say. A claim
+    about an arm that has no scores has no row.
+    """
+    frame = read_cases(cases)
+    away = frame[(frame.target == settings.primary_target) if settings.primary_target else frame.target != frame.source]
+    tables = [_compared(claim, away, settings) for claim in claims]
+    table = pd.concat([pd.DataFrame(columns=list(COLUMNS)), *(one for one in tables if len(one))], ignore_index=True)
+    table["p_holm"] = holm(table.p.astype(float))
+    write_frame(claimed, table)
+
+
+def _compared(claim: Claim, cases: pd.DataFrame, settings: ComparisonSettings) -> pd.DataFrame:
+    pair = cases[cases.arm.isin((claim.arm, claim.against))]
+    table = comparison_table(pair, replace(settings, baseline=claim.against, metrics=[claim.metric]))
+    return table[table.structure == MEAN].assign(words=claim.words, by=claim.by)[list(COLUMNS)]

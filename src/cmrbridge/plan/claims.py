@@ -1,0 +1,31 @@
+"""The claims that a study sets out to judge: the declared ones, or else its primary endpoint."""
+
+from typing import Any
+
+from cmrbridge.errors import InputError
+from cmrbridge.plan.catalogue import known
+
+Claims = list[dict[str, Any]]
+
+
+def claims_of(study: dict[str, Any]) -> Claims:
+    """``comparisons.claims``, each as `evaluation.claimed.Claim` takes it; InputError where no score can answer one."""
+    compared, arms = study["comparisons"], study["run"]["arms"]
+    for claim in compared["claims"]:
+        for side in ("arm", "against"):
+            known(claim[side], arms, f"comparisons.claims: {side}", "run.arms")
+        known(claim["metric"], compared["metrics"], "comparisons.claims: metric", "comparisons.metrics")
+        if claim["arm"] == claim["against"]:
+            raise InputError(f"comparisons.claims: {claim['arm']!r} is held against itself; name two arms")
+    return compared["claims"] or _endpoint(compared, arms)
+
+
+def _endpoint(compared: dict[str, Any], arms: list[str]) -> Claims:
+    """That the primary arm, or every arm where none is declared, is better than the baseline in the primary metric."""
+    against = compared["baseline"]
+    chosen = [compared["primary_arm"]] if compared["primary_arm"] else arms
+    return [
+        {"arm": arm, "against": against, "metric": compared["primary_metric"], "by": 0.0, "words": ""}
+        for arm in chosen
+        if arm != against
+    ]

@@ -1,0 +1,49 @@
+"""A claim is a comparison of its own two arms, corrected over the claims alone."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cmrbridge.evaluation.claimed import COLUMNS, Claim, compare_claims
+from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
+from cmrbridge.evaluation.statistics import holm
+from scored import scores
+
+SETTINGS = ComparisonSettings("classic", primary_arm="synthetic", primary_target="b", replicates=100)
+CLAIMS = [
+    Claim("synthetic", "classic", "dice", 0.05, "they say so"),
+    Claim("oracle", "real", "dice"),
+    Claim("missing", "real", "dice"),
+]
+
+
+def claimed(folder: Path, frame: pd.DataFrame, claims: list[Claim]) -> pd.DataFrame:
+    frame.to_csv(folder / "cases.csv", index=False)
+    compare_claims(settings=SETTINGS, claims=claims, cases=folder / "cases.csv", claimed=folder / "claims.csv")
+    return pd.read_csv(folder / "claims.csv")
+
+
+def test_a_claim_is_the_row_that_a_comparison_with_its_own_arm_gives(tmp_path: Path) -> None:
+    found = claimed(tmp_path, scores(), CLAIMS)
+    assert tuple(found.columns) == COLUMNS
+    assert found[["arm", "baseline", "structure", "by", "primary"]].to_numpy().tolist() == [
+        ["synthetic", "classic", "mean", 0.05, True],
+        ["oracle", "real", "mean", 0.0, False],
+    ]
+    for row in found.itertuples():
+        settings = ComparisonSettings(row.baseline, replicates=100)
+        compare_arms(settings=settings, cases=tmp_path / "cases.csv", comparisons=tmp_path / "all.csv")
+        every = pd.read_csv(tmp_path / "all.csv").set_index(["arm", "structure"])
+        for column in ("difference", "p", "paired_p", "mixed_slope_p", "mde"):
+            assert getattr(row, column) == pytest.approx(every[column][row.arm, "mean"])
+    assert found.p_holm.tolist() == pytest.approx(holm(found.p))
+
+
+def test_the_source_and_other_targets_than_the_primary_are_left_out(tmp_path: Path) -> None:
+    home = pd.concat([scores(), *(scores().assign(target=target) for target in ("a", "c"))])
+    assert set(claimed(tmp_path, home, CLAIMS).target) == {"b"}
+
+
+def test_a_study_without_any_claim_leaves_an_empty_table(tmp_path: Path) -> None:
+    assert claimed(tmp_path, scores(), CLAIMS[2:]).empty
