@@ -1,11 +1,10 @@
 """What the comparisons say, in plain sentences."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN
+from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN, summarise
 from cmrbridge.paper.rounding import quoted, unit
 from cmrbridge.paper.style import METRIC_NAMES, in_order
 
@@ -22,8 +21,11 @@ def endpoint(compared: pd.DataFrame) -> pd.DataFrame:
     return same.sort_values("primary", ascending=False, kind="stable").drop(columns="rank")
 
 
-def sentence(row: Any, seeds: int) -> str:
-    """One arm against the baseline: the numbers, the interval, the p and what they allow one to say."""
+def sentence(row: Any, comparisons: int) -> str:
+    """One arm against the baseline: the numbers, the interval, the p and what they allow one to say.
+
+    comparisons: rows of the table, over which Holm corrects.
+    """
     say = {column: quoted(getattr(row, column), column, row.metric) for column in QUOTED}
     means = (
         f"{row.arm} with {row.architecture} reached a mean {METRIC_NAMES[row.metric].split(' (')[0]} "
@@ -34,9 +36,15 @@ def sentence(row: Any, seeds: int) -> str:
         return f"{means}. With {row.n_arm} and {row.n_baseline} subjects no test can be made."
     return (
         f"{means} (95 % interval {say['ci_low']} to {say['ci_high']}; Welch p {_equals(say['p'])}, after Holm "
-        f"{_equals(say['p_holm'])}{_other_tests(row)}; {row.n_arm} subjects, each the mean over {seeds} training "
-        f"{'run' if seeds == 1 else 'runs'}). {verdict(row)}"
+        f"{_equals(say['p_holm'])}{_other_tests(row)}; {row.n_arm} subjects, each the mean over {_runs(row)}). "
+        f"{verdict(row, comparisons)}"
     )
+
+
+def _runs(row: Any) -> str:
+    """Training runs of the arm, and of the baseline where it has another number of them."""
+    beside = "" if row.runs_arm == row.runs_baseline else f" ({row.baseline}: {row.runs_baseline})"
+    return f"{row.runs_arm} training {'run' if row.runs_arm == 1 else 'runs'}{beside}"
 
 
 def _other_tests(row: Any) -> str:
@@ -46,15 +54,16 @@ def _other_tests(row: Any) -> str:
     return "".join(f", {name} {_equals(p)}" for name, p in said.items())
 
 
-def verdict(row: Any) -> str:
-    """Better, worse or not told apart, by the corrected p; the spread of training runs; the share of the gap."""
+def verdict(row: Any, comparisons: int) -> str:
+    """Better, worse or neither, by the corrected p; what training runs alone may do; the share of the gap."""
     better = (row.difference > 0) == (row.metric in HIGHER_IS_BETTER)
-    parts = ["That is not significant: this study cannot tell the two apart."]
-    if row.p_holm < SIGNIFICANT:
+    significant = row.p_holm < SIGNIFICANT
+    parts = [f"After Holm's correction over {comparisons} comparisons that is not significant."]
+    if significant:
         parts = [f"That is significantly {'better' if better else 'worse'}."]
-    if pd.notna(row.seed_sd) and abs(row.difference) < 2 * row.seed_sd:
-        parts.append("It is less than twice the spread between training runs, so the seed alone may explain it.")
-    if row.share_of_gap_closed not in (0, 1) and pd.notna(row.share_of_gap_closed):
+    if row.mixed_p >= SIGNIFICANT:
+        parts.append("Other training runs of the same arms may differ as much (mixed model).")
+    if significant and better and row.share_of_gap_closed not in (0, 1) and pd.notna(row.share_of_gap_closed):
         share = quoted(row.share_of_gap_closed, "share_of_gap_closed", row.metric)
         parts.append(f"The arm closes {share} % of the gap between the plain arm and the oracle.")
     return " ".join(parts)
@@ -87,35 +96,51 @@ def overall(compared: pd.DataFrame) -> str:
     )
 
 
-def gaps(dice: pd.DataFrame) -> list[dict[str, Any]]:
-    """Per source, architecture and arm: mean Dice at home, on the target where it is worst, and the gap in points.
+def gaps(cases: pd.DataFrame) -> list[dict[str, Any]]:
+    """Per source, architecture and arm: mean Dice at home and on the target where most is lost, over the structures and
+    phases outlined on both, and the gap in points.
 
-    dice: rows of `dice_by_target`. An arm that was not tested both at home and away has no gap.
+    cases: the table of scores. A target without outlines of the RV, say, would look better or worse than home for that
+    alone. An arm that was not tested both at home and away has no gap.
     """
+    whole = cases[(cases.region == "whole") & (cases.metric == "dice")]
     found = []
-    for (source, architecture, arm), group in dice.groupby(["source", "architecture", "arm"]):
-        means: Mapping[str, float] = group.set_index("target")["mean"].to_dict()
-        away = {target: mean for target, mean in means.items() if target != source}
-        if source in means and away:
-            worst = min(away, key=lambda target: away[target])
-            found.append(
-                {"source": source, "architecture": architecture, "arm": arm, "worst_target": worst,
-                 "mean_home": means[source], "mean_worst": away[worst], "points": 100 * (means[source] - away[worst])}
-            )  # fmt: skip
+    for (source, architecture, arm), group in whole.groupby(["source", "architecture", "arm"]):
+        home = group[group.target == source]
+        lost = [_lost(home, away) for target, away in group.groupby("target") if target != source]
+        if worst := max((one for one in lost if one), key=lambda one: one["points"], default=None):
+            found.append({"source": source, "architecture": architecture, "arm": arm, **worst})
     return found
 
 
-def gap_sentences(dice: pd.DataFrame, reference: str) -> list[str]:
-    """Per source: the plain arm at home and on the target where it does worst. dice: rows of `dice_by_target`."""
+def _lost(home: pd.DataFrame, away: pd.DataFrame) -> dict[str, Any]:
+    """One gap; empty where no structure of a phase is outlined on both."""
+    outlined = [pd.MultiIndex.from_frame(rows[["phase", "structure"]]) for rows in (home, away)]
+    shared = outlined[0].intersection(outlined[1])
+    if shared.empty:
+        return {}
+    means = [
+        float(dice_by_target(summarise(rows[index.isin(shared)]))["mean"].iloc[0])
+        for rows, index in zip((home, away), outlined)
+    ]
+    phases = pd.Series(shared.get_level_values(1), shared.get_level_values(0))
+    over = "; ".join(f"{phase} {', '.join(sorted(set(names)))}" for phase, names in phases.groupby(level=0))
+    return {
+        **{"worst_target": away.target.iloc[0], "over": over},
+        **{"mean_home": means[0], "mean_worst": means[1], "points": 100 * (means[0] - means[1])},
+    }
+
+
+def gap_sentences(cases: pd.DataFrame, reference: str) -> list[str]:
+    """Per source: the plain arm at home and on the target where it loses most. cases: the table of scores."""
     sentences = []
-    for gap in gaps(dice):
-        if gap["arm"] == reference:
-            say = {column: quoted(gap[column], column, "dice") for column in ("mean_home", "mean_worst", "points")}
-            sentences.append(
-                f"Trained on {gap['source']} alone ({reference}, {gap['architecture']}), the segmenter reaches a mean "
-                f"Dice of {say['mean_home']} on {gap['source']}'s own test subjects and {say['mean_worst']} on "
-                f"{gap['worst_target']}: a gap of {say['points']} points."
-            )
+    for gap in gaps(cases[cases.arm == reference]):
+        say = {column: quoted(gap[column], column, "dice") for column in ("mean_home", "mean_worst", "points")}
+        sentences.append(
+            f"Trained on {gap['source']} alone ({reference}, {gap['architecture']}), the segmenter reaches a mean "
+            f"Dice of {say['mean_home']} on {gap['source']}'s own test subjects and {say['mean_worst']} on "
+            f"{gap['worst_target']}, over what is outlined on both ({gap['over']}): a gap of {say['points']} points."
+        )
     return sentences
 
 

@@ -33,7 +33,7 @@ def numbers(
         "primary": _records(compared[compared.primary].drop(columns="primary")),
         "endpoint": _records(endpoint(compared).drop(columns="primary")),
         "dice": _records(dice[keys].round(6)),
-        "gap": gaps(dice),
+        "gap": gaps(cases),
         "clinical": _records(clinical.round(6)),
     }
 

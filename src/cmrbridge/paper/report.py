@@ -47,9 +47,9 @@ def write_report(*, about: About, files: Files, report: Path, claim: Path) -> No
 
 def _answer(study: Study) -> dict[str, Any]:
     about, seeds = study.about, seeds_per_arm(study.cases)
-    told = [(bool(row.primary), sentence(row, seeds[row.arm])) for row in endpoint(study.compared).itertuples()]
+    told = [(bool(row.primary), sentence(row, len(study.compared))) for row in endpoint(study.compared).itertuples()]
     return {
-        "gap_sentences": gap_sentences(dice_by_target(study.summary), about.reference),
+        "gap_sentences": gap_sentences(study.cases, about.reference),
         "gaps": content.gap_tables(dice_by_target(study.summary)),
         "primary": [line for primary, line in told if primary],
         "others": [line for primary, line in told if not primary],
