@@ -44,10 +44,12 @@ INTRODUCTION = """\
 # The three works, run again
 
 Each study is one command (`make study STUDY=studies/NAME.yaml PLACE=…`, preset `cpu`), scored by `cmrbridge scores`
-into `data/`: every number below is computed from those tables. The words follow one rule, fixed beforehand
-(`comparisons.verdict`): a claim is *supported* or *not supported* only with three training runs of either arm, networks
-that reach Dice of .88 on the source's own test subjects, and validation curves that have flattened; otherwise it is
-*untested*, whatever the numbers look like.
+into `data/`: every number below is computed from those tables. What is judged stands in each study
+(`comparisons.claims`), how in `evaluation/claims.py`: a claim is *supported* or *not supported* only with three
+training runs of either arm, networks that reach Dice of .88 on the source's own test subjects, and validation curves
+that have flattened; otherwise it is *untested*, whatever the numbers look like. *Not supported* says that the study did
+not show it, not that it is false. Claims and rule were last changed on 23 November 2026: after the phantom's scores
+were known, before any network of these studies had been scored on patients.
 """
 
 
@@ -122,8 +124,9 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
         table = rows.sort_values(["Architecture", "by"], ascending=False, kind="stable").drop(columns="by")
         parts += [
             f"## At a glance: {WHERE[place]}\n",
-            f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first. Each",
-            "study trained its own baseline, so differences compare better than means; none is a verdict.\n",
+            f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first. Interval",
+            "and p are those of the mixed model with slopes, not corrected for there being so many; none is a verdict.",
+            "Rows that agree in every digit are one training that two studies have in common.\n",
             pipe_table(table),
         ]
     return parts
@@ -141,7 +144,10 @@ def _glance(of: Gathered) -> pd.DataFrame:
             "Study": CLAIMS[of.study][0],
             "Baseline": rows.mean_baseline.map("{:.3f}".format),
             "Dice": rows.mean_arm.map("{:.3f}".format),
-            "Difference [95 % CI]": [interval(row) for row in rows.itertuples()],
+            "Difference [95 % CI]": [
+                f"{row.difference:+.3f} [{row.mixed_slope_low:+.3f}, {row.mixed_slope_high:+.3f}]"
+                for row in rows.itertuples()
+            ],
             "Mixed p, slopes": rows.mixed_slope_p.map(p_value),
             "by": rows.difference,
         }

@@ -90,9 +90,15 @@ def _training(arm: Mapping[str, Any], scenario: Mapping[str, Any]) -> list[str]:
 
 def _trained_as(architecture: str, study: Study) -> dict[str, str]:
     """Arm that the architecture takes → the first of the same training: those that differ at test time alone share one
-    network."""
-    recipes = {arm: _training_recipe(study["arms"][arm]) for arm in arms_of(study, architecture)}
+    network. One that leaves test images alone goes before the others: it is what the network is by itself."""
+    arms = study["arms"]
+    names = sorted(arms_of(study, architecture), key=lambda arm: _adapts(arms[arm]))
+    recipes = {arm: _training_recipe(arms[arm]) for arm in names}
     return {arm: next(one for one, other in recipes.items() if other == recipe) for arm, recipe in recipes.items()}
+
+
+def _adapts(arm: Mapping[str, Any]) -> bool:
+    return bool(arm["test_translation"] or arm["test_time"])
 
 
 def _training_recipe(arm: Mapping[str, Any]) -> dict[str, Any]:
