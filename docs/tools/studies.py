@@ -19,7 +19,7 @@ from cmrbridge.paper.findings import endpoint
 from cmrbridge.paper.records import duration, listed
 from cmrbridge.paper.scores import Bundle, read_bundle
 from cmrbridge.paper.style import METRIC_NAMES, number, p_value
-from cmrbridge.paper.tables import comparisons_table, interval, ordered, pipe_table, read_claims, read_comparisons
+from cmrbridge.paper.tables import comparisons_table, ordered, pipe_table, read_claims, read_comparisons
 from cmrbridge.paper.verdicts import Network, give_verdicts
 from cmrbridge.plan.catalogue import merge
 
@@ -124,8 +124,8 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
         table = rows.sort_values(["Architecture", "by"], ascending=False, kind="stable").drop(columns="by")
         parts += [
             f"## At a glance: {WHERE[place]}\n",
-            f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first. Interval",
-            "and p are those of the mixed model with slopes, not corrected for there being so many; none is a verdict.",
+            f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first.",
+            "Interval and p are those of the mixed model with slopes, not corrected for there being so many; none is a verdict.",
             "Rows that agree in every digit are one training that two studies have in common.\n",
             pipe_table(table),
         ]
