@@ -125,8 +125,8 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
         parts += [
             f"## At a glance: {WHERE[place]}\n",
             f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first.",
-            "Interval and p are those of the mixed model with slopes, not corrected for there being so many; none is a verdict.",
-            "Rows that agree in every digit are one training that two studies have in common.\n",
+            "Interval and p are those of the mixed model with slopes, not corrected for there being so many; none is a",
+            "verdict. Rows that agree in every digit are one training that two studies have in common.\n",
             pipe_table(table),
         ]
     return parts
