@@ -22,9 +22,8 @@ from cmrbridge.app.pages import Page, read_pages
 from cmrbridge.app.receive import receive_body, unless_gone
 from cmrbridge.app.security import Guard
 from cmrbridge.app.segmenting import segmented
-from cmrbridge.app.settings import FULL_DISK, Allowed
+from cmrbridge.app.settings import FULL_DISK, Allowed, is_full_disk
 from cmrbridge.app.shelf import Full, Open, Shelf
-from cmrbridge.errors import is_full_disk
 
 GONE = "the study is not open any more; open it again"
 SWEEP_S = 30
@@ -251,7 +250,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _system(request: Request, error: Exception) -> Response:
-    if is_full_disk(error):
+    if isinstance(error, OSError) and is_full_disk(error):
         return _told(507, FULL_DISK)
     if isinstance(error, FileNotFoundError) and "case" in request.path_params:  # closed in the meantime
         return _told(404, GONE)

@@ -1,5 +1,6 @@
 """What the server allows."""
 
+import errno
 import os
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ class Allowed:
     load_s: float = 120
     open_s: float = 120
     frame_s: float = 60
+
+
+def is_full_disk(error: OSError) -> bool:
+    """Whether there was no room, on the disk or in the user's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def cores() -> int:

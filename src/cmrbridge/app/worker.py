@@ -17,8 +17,8 @@ from cmrbridge.app import adapt, measures, predict
 from cmrbridge.app.case import frame as read_frame
 from cmrbridge.app.case import load as read_case
 from cmrbridge.app.messages import Message, packed, read_message
-from cmrbridge.app.settings import FULL_DISK
-from cmrbridge.errors import InputError, is_full_disk
+from cmrbridge.app.settings import FULL_DISK, is_full_disk
+from cmrbridge.errors import InputError
 
 DOES = ("load", "open", "sample", "segment", "translate", "unlike")
 

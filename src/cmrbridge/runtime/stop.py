@@ -1,5 +1,6 @@
 """How a job ends early: asked to by a signal or the clock, or by an error that the user can mend."""
 
+import errno
 import signal
 import sys
 import threading
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cmrbridge.errors import InputError, is_full_disk
+from cmrbridge.errors import InputError
 from cmrbridge.runtime.snakelock import snakemake_above, works
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)  # the last: the connection broke
@@ -67,7 +68,7 @@ def explanation(error: BaseException) -> str | None:
         return "error: the GPU's memory is full: lower batch_size (or the network's channels) in the config"
     if isinstance(error, MemoryError):
         return "error: the machine's memory is full: lower batch_size, or run fewer jobs at once"
-    if isinstance(error, OSError) and is_full_disk(error):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"error: {error.filename or 'the output folder'}: the disk is full; free some space and run again"
     return None
 
