@@ -77,9 +77,12 @@ rule compare:
     params:
         code=code("compare", "cmrbridge.evaluation.comparisons"),
         settings={
-            key: value
-            for key, value in STUDY["comparisons"].items()
-            if key != "verdict"
+            **{
+                key: value
+                for key, value in STUDY["comparisons"].items()
+                if key != "verdict"
+            },
+            "trained_as": networks_used(RUNS),
         },
     script:
         "../scripts/compare.py"

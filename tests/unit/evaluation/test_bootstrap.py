@@ -39,6 +39,13 @@ def test_p_and_interval_agree() -> None:
         assert (found.p >= 0.05) == inside
 
 
+def test_of_shared_networks_it_is_the_mixed_models_interval_of_their_differences() -> None:
+    arm, baseline = scores(subjects=200, runs=40)
+    ours, exact = hierarchical_bootstrap(arm - baseline, replicates=20000, seed=0), mixed_slope(arm - baseline)
+    assert (ours.low, ours.high) == pytest.approx((exact.low, exact.high), abs=0.1 * exact.se)
+    assert ours.p == pytest.approx(exact.p, abs=0.05)
+
+
 def test_equal_seeds_are_equal_numbers_and_others_nearly() -> None:
     first, again, other = (hierarchical_bootstrap(*scores(), replicates=4000, seed=seed) for seed in (0, 0, 1))
     assert first == again
