@@ -19,7 +19,8 @@ MOST = 1024  # subjects, or runs of each arm, beyond which nobody will go
 
 class Levers(NamedTuple):
     """mde: the difference that the study as it is finds with 80 % power, infinite beyond `FARTHEST` standard errors;
-    with any number of subjects but its own runs; with any number of runs but its own subjects. needed_*: subjects (at these runs),
+    with any number of subjects but its own runs; with any number of runs but its own subjects; NaN where the variance
+    that then remains was cut off at 0, for too small to be measured is not none. needed_*: subjects (at these runs),
     runs of each arm (at these subjects; networks, where both arms use the same) that find the wanted difference;
     infinite where not even `MOST` do."""
 
@@ -75,7 +76,7 @@ def levers(parts: Components, design: Design, wanted: float) -> Levers:
 def _alone(variance: float, df: float, now: float) -> float:
     """What is detectable where this variance alone remains, ``now`` at most: with fewer degrees of freedom a smaller
     error can seem to find less."""
-    return min(now, detectable(Error(math.sqrt(variance), df)))
+    return min(now, detectable(Error(math.sqrt(variance), df))) if variance else math.nan
 
 
 def _least(parts: Components, design_of: Callable[[int], Design], wanted: float) -> float:

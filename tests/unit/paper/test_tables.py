@@ -127,6 +127,7 @@ def test_the_reports_sentence_quotes_the_macros(study: Path, tables: Path) -> No
         (float("inf"), "needed_seeds", "dice", "inf"),
         (12, "n_arm", "dice", "12"),
         (None, "seed_sd", "dice", "–"),
+        (float("nan"), "mde_many_seeds", "dice", "–"),
         (True, "same_networks", "dice", "yes"),
     ],
 )
