@@ -22,6 +22,7 @@ from cmrbridge.paper.style import METRIC_NAMES, number, p_value
 from cmrbridge.paper.tables import comparisons_table, ordered, pipe_table, read_claims, read_comparisons
 from cmrbridge.paper.verdicts import Network, give_verdicts
 from cmrbridge.plan.catalogue import merge
+from cmrbridge.plan.grid import networks_used
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "docs" / "results" / "data"
@@ -94,7 +95,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def settings_of(name: str) -> ComparisonSettings:
     """Of the bundle STUDY_PLACE."""
     told = comparisons_of(*name.split("_", 1))
-    return ComparisonSettings(**{key: value for key, value in told.items() if key not in ("verdict", "claims")})
+    runs = pd.read_csv(DATA / name / "runs.csv", dtype=str, keep_default_na=False)
+    asked = {key: value for key, value in told.items() if key not in ("verdict", "claims")}
+    return ComparisonSettings(**asked, trained_as=networks_used(runs))
 
 
 def compare_bundles() -> None:

@@ -41,10 +41,7 @@ def about_study():
         "reference": STUDY["comparisons"]["reference"],
         "notes": STUDY["notes"],
         "access": access.to_dict(),
-        "trained_as": {
-            architecture: dict(zip(runs.arm, runs.trained_as))
-            for architecture, runs in RUNS.groupby("architecture")
-        },
+        "trained_as": networks_used(RUNS),
         "scenarios": {name: one["source"] for name, one in scenarios_of(STUDY).items()},
         "roles": {domain: roles_of(domain) for domain in domains_of(STUDY)},
         "readers": readers,

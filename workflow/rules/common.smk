@@ -33,6 +33,7 @@ from cmrbridge.plan.grid import (
     doses,
     grid,
     largest_ratio,
+    networks_used,
     probed,
     training_settings,
     trainings,

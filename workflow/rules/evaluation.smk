@@ -5,6 +5,15 @@ Makes   results/{study}/evaluation/{cases.csv,comparisons.csv,claims.csv,factors
         how many generated pairs they take, how good these are, or from how many subjects
 """
 
+COMPARED = {
+    **{
+        key: value
+        for key, value in STUDY["comparisons"].items()
+        if key not in ("verdict", "claims")
+    },
+    "trained_as": networks_used(RUNS),
+}
+
 
 rule evaluate:
     input:
@@ -76,11 +85,7 @@ rule compare:
         runtime=more(10),
     params:
         code=code("compare", "cmrbridge.evaluation.comparisons"),
-        settings={
-            key: value
-            for key, value in STUDY["comparisons"].items()
-            if key not in ("verdict", "claims")
-        },
+        settings=COMPARED,
     script:
         "../scripts/compare.py"
 
@@ -100,11 +105,7 @@ rule compare_claims:
         runtime=more(10),
     params:
         code=code("compare_claims", "cmrbridge.evaluation.claimed"),
-        settings={
-            key: value
-            for key, value in STUDY["comparisons"].items()
-            if key not in ("verdict", "claims")
-        },
+        settings=COMPARED,
         claims=STUDY["comparisons"]["claims"],
     script:
         "../scripts/compare_claims.py"

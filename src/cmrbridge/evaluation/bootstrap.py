@@ -2,7 +2,8 @@
 
 import math
 import zlib
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import sub
 from typing import NamedTuple
 
 import numpy as np
@@ -22,19 +23,21 @@ class Bootstrap(NamedTuple):
 UNDEFINED = Bootstrap(*[math.nan] * 3)
 
 
-def hierarchical_bootstrap(arm: Floats, baseline: Floats, replicates: int, seed: int) -> Bootstrap:
-    """Of complete arrays (run, subject), the same subjects in both; NaN where `mixed_slope` is undefined.
+def hierarchical_bootstrap(*sides: Floats, replicates: int, seed: int) -> Bootstrap:
+    """Of the complete sides of `mixed_slope`; NaN where that is undefined.
 
-    Each replicate draws one set of subjects for both arms (they are the same people) and, apart, runs of each arm.
+    Each replicate draws one set of subjects for both arms (they are the same people) and, apart, runs of each arm; one
+    set of runs as well where both use the same networks, and so make one side.
     Two or three runs say little about their spread, and drawn anew they seem to vary too little: by themselves the
     percentiles of such replicates are too narrow. They give the shape; its width is the standard error of
     `mixed_slope`, and each replicate is divided by √(χ²/df), which makes of a normal shape Student's.
     """
-    reference = mixed_slope(arm, baseline)
+    reference = mixed_slope(*sides)
     if math.isnan(reference.p):
         return UNDEFINED
-    subjects, arm_runs, baseline_runs = _draws(design_of(arm, baseline), replicates, seed)
-    deviations = (subjects * (arm_runs @ arm - baseline_runs @ baseline)).sum(1) - reference.difference
+    subjects, *runs = _draws(design_of(*sides), replicates, seed)
+    gains = reduce(sub, (drawn @ one for drawn, one in zip(runs, sides, strict=True)))
+    deviations = (subjects * gains).sum(1) - reference.difference
     squares = _generator(seed, "tails").chisquare(reference.df, replicates)
     scale = reference.se / deviations.std() * np.sqrt(reference.df / squares)
     differences = reference.difference + deviations * scale
@@ -44,11 +47,10 @@ def hierarchical_bootstrap(arm: Floats, baseline: Floats, replicates: int, seed:
 
 
 @lru_cache(maxsize=8)
-def _draws(design: Design, replicates: int, seed: int) -> tuple[Floats, Floats, Floats]:
-    """Weights of subjects and of both arms' runs: the same for every comparison of one design."""
+def _draws(design: Design, replicates: int, seed: int) -> tuple[Floats, ...]:
+    """Weights of subjects and of each side's runs: the same for every comparison of one design."""
     generator = _generator(seed, "draws")
-    subjects, arm_runs, baseline_runs = (_weights(count, replicates, generator) for count in design)
-    return subjects, arm_runs, baseline_runs
+    return tuple(_weights(count, replicates, generator) for count in (design.subjects, *design.runs))
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:

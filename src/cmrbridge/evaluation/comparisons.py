@@ -9,7 +9,7 @@ import pandas as pd
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.contrasts import COLUMNS as OF_RUNS
-from cmrbridge.evaluation.contrasts import by_run, contrast
+from cmrbridge.evaluation.contrasts import by_run, contrast, sides_of
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN, per_subject, read_cases, write_frame
 from cmrbridge.evaluation.statistics import hedges_g, hedges_interval, holm, paired_p, share_of_gap, welch, wilcoxon_p
 
@@ -30,6 +30,8 @@ class ComparisonSettings:
     reference: the plain arm at which the gap to the oracle starts.
     primary_*: the endpoint, fixed before the study ran: this metric's mean over structures, of this arm on this target
     (each arm, each target where it is "").
+    trained_as: architecture → arm → the arm whose training it uses: arms that share the baseline's are compared with it
+    network by network; arms that it leaves out trained apart.
     margins: metric → the smallest difference that matters, in its unit: what «no worse than» allows, and what needed
     subjects and runs are counted for. replicates, seed: of the bootstrap.
     """
@@ -40,9 +42,15 @@ class ComparisonSettings:
     primary_metric: str = "dice"
     primary_arm: str = ""
     primary_target: str = ""
+    trained_as: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     margins: Mapping[str, float] = field(default_factory=dict)
     replicates: int = 4000
     seed: int = 0
+
+    def same_networks(self, architecture: str, arm: str) -> bool:
+        """Whether the arm differs from the baseline at test time alone."""
+        uses = self.trained_as.get(architecture, {})
+        return uses.get(arm, arm) == uses.get(self.baseline, self.baseline)
 
 
 def compare_arms(*, settings: ComparisonSettings, cases: Path, comparisons: Path) -> None:
@@ -65,7 +73,7 @@ def comparison_table(cases: pd.DataFrame, settings: ComparisonSettings) -> pd.Da
     rows = [
         dict(zip(GROUP, key, strict=True))
         | _compare(arm, settings, key[-1], by_arm)
-        | _across_runs(single[key][arm], single[key][settings.baseline], settings, key[-1])
+        | _across_runs(single[key], arm, settings, dict(zip(GROUP, key, strict=True)))
         for key, by_arm, arm in _contrasts(per_subject(frame), settings.baseline)
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -114,9 +122,16 @@ def _effect_size(ours: pd.Series, theirs: pd.Series) -> dict[str, float]:
 
 
 def _across_runs(
-    arm: pd.DataFrame, baseline: pd.DataFrame, settings: ComparisonSettings, metric: str
+    by_arm: Mapping[str, pd.DataFrame], arm: str, settings: ComparisonSettings, where: Mapping[str, str]
 ) -> dict[str, float]:
-    """arm, baseline: a row per training run, a column per subject. seed_sd: of the arm's runs; NaN for one run."""
-    scores = (arm.to_numpy(float), baseline.to_numpy(float))
-    found = contrast(*scores, metric, settings.margins, settings.replicates, settings.seed)
-    return found | {"seed_sd": arm.mean(axis=1).std()}
+    """by_arm: arm → a row per training run, a column per subject; where: `GROUP`. seed_sd: of the arm's runs; NaN for
+    one run."""
+    same = settings.same_networks(where["architecture"], arm)
+    found = contrast(
+        *sides_of(by_arm[arm], by_arm[settings.baseline], same),
+        metric=where["metric"],
+        margins=settings.margins,
+        replicates=settings.replicates,
+        seed=settings.seed,
+    )
+    return found | {"seed_sd": by_arm[arm].mean(axis=1).std()}

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from cmrbridge.evaluation.bootstrap import hierarchical_bootstrap
@@ -15,7 +14,7 @@ from cmrbridge.evaluation.variance import Error, Floats, components, design_of
 
 INTERVALS = ("mixed", "mixed_slope", "bootstrap")
 COLUMNS = (
-    *("runs_arm", "runs_baseline", "n_complete"),
+    *("same_networks", "runs_arm", "runs_baseline", "n_complete"),
     *(f"{test}_{number}" for test in INTERVALS for number in ("p", "low", "high")),
     *("margin", "no_worse_p", "equivalence_p", *Levers._fields),
 )
@@ -33,28 +32,40 @@ def by_run(values: pd.DataFrame, group: Sequence[str]) -> dict[tuple, dict[str, 
     return tables
 
 
-def contrast(
-    arm: Floats, baseline: Floats, metric: str, margins: Mapping[str, float], replicates: int, seed: int
-) -> dict[str, float]:
+def sides_of(arm: pd.DataFrame, baseline: pd.DataFrame, same_networks: bool) -> tuple[Floats, ...]:
+    """Two tables of `by_run` as the tests take them: (arm, baseline), (run, subject) each, NaN where not scored.
+
+    same_networks: both arms use the networks of one training, so that equal seeds are one network: then arm − baseline
+    of each, without the seeds that only one of them has.
+    """
+    if not same_networks:
+        return arm.to_numpy(float), baseline.to_numpy(float)
+    ours, theirs = (one.droplevel("arm") for one in (arm, baseline))
+    seeds = ours.index.intersection(theirs.index)
+    return ((ours.loc[seeds] - theirs.loc[seeds]).to_numpy(float),)
+
+
+def contrast(*sides: Floats, metric: str, margins: Mapping[str, float], replicates: int, seed: int) -> dict[str, float]:
     """`COLUMNS` of one comparison, by name.
 
-    arm, baseline: (run, subject), NaN where not scored. margins: by metric, in its unit; replicates, seed: of the
-    bootstrap. All but the mixed model take the subjects that every run of both arms scored.
+    sides: of `sides_of`. margins: by metric, in its unit; replicates, seed: of the bootstrap. All but the mixed model
+    take the subjects that every run of both arms scored.
     """
-    both = complete(arm, baseline)
+    both = complete(*sides)
     slope, margin = mixed_slope(*both), margins.get(metric, math.nan)
     found = {
-        "mixed": mixed_model(arm, baseline),
+        "mixed": mixed_model(*sides),
         "mixed_slope": slope,
-        "bootstrap": hierarchical_bootstrap(*both, replicates, seed),
+        "bootstrap": hierarchical_bootstrap(*both, replicates=replicates, seed=seed),
     }
     tested = equivalence(slope.difference, Error(slope.se, slope.df), margin, metric in HIGHER_IS_BETTER)
     return {
-        **{"runs_arm": len(arm), "runs_baseline": len(baseline), "n_complete": both[0].shape[1]},
+        **{"same_networks": len(sides) == 1, "runs_arm": len(sides[0]), "runs_baseline": len(sides[-1])},
+        "n_complete": both[0].shape[1],
         **{f"{test}_{number}": getattr(one, number) for test, one in found.items() for number in ("p", "low", "high")},
-        **{"margin": margin, **tested._asdict(), **_levers(*both, slope, margin)._asdict()},
+        **{"margin": margin, **tested._asdict(), **_levers(*both, slope=slope, margin=margin)._asdict()},
     }
 
 
-def _levers(arm: Floats, baseline: Floats, slope: Estimate, margin: float) -> Levers:
-    return UNDEFINED if np.isnan(slope.p) else levers(components(arm, baseline), design_of(arm, baseline), margin)
+def _levers(*sides: Floats, slope: Estimate, margin: float) -> Levers:
+    return UNDEFINED if math.isnan(slope.p) else levers(components(*sides), design_of(*sides), margin)

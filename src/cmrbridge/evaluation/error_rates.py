@@ -28,7 +28,8 @@ class Scenario:
     subjects; runs of each arm; standard deviations: subject, between subjects; slope, between subjects, of how much one
     gains; run, between training runs of one arm; residual. difference: the true one, arm − baseline. independent: the
     arms are tested on different subjects. skewed: a few subjects lose much, the others gain a little. missing: the
-    share of (run, subject) pairs without a score.
+    share of (run, subject) pairs without a score. shared: the correlation of both arms' runs, where they use the same
+    networks; 0: each trained its own.
     """
 
     name: str
@@ -43,15 +44,16 @@ class Scenario:
     independent: bool = False
     skewed: bool = False
     missing: float = 0.0
-
-    @property
-    def components(self) -> Components:
-        return Components(self.run**2, self.slope**2, self.residual**2)
+    shared: float = 0.0
 
     @property
     def error(self) -> Error:
         """What `mixed_slope` would give if it knew the variances."""
-        return standard_error(self.components, Design(self.subjects, self.runs, self.runs))
+        run, slope, residual = self.run**2, self.slope**2, self.residual**2
+        if self.shared:
+            differences = Components(2 * (1 - self.shared) * run, slope, 2 * residual)
+            return standard_error(differences, Design(self.subjects, (self.runs,)))
+        return standard_error(Components(run, slope, residual), Design(self.subjects, (self.runs, self.runs)))
 
 
 Outcome = dict[str, tuple[bool, bool | None]]  # test → rejected; true difference in the interval, None without interval
@@ -67,6 +69,7 @@ def draw(scenario: Scenario, generator: np.random.Generator) -> tuple[Floats, Fl
         gains = 1 - generator.standard_exponential(scenario.subjects)
     people[0] += scenario.difference + scenario.slope * gains
     runs = scenario.run * generator.standard_normal((2, scenario.runs, 1))
+    runs[1] = scenario.shared * runs[0] + math.sqrt(1 - scenario.shared**2) * runs[1]
     scores = people + runs + scenario.residual * generator.standard_normal((2, scenario.runs, scenario.subjects))
     scores[generator.random(scores.shape) < scenario.missing] = np.nan
     return scores[0], scores[1]
@@ -77,10 +80,11 @@ def outcomes(scenario: Scenario, arm: Floats, baseline: Floats, replicates: int)
 
     "no worse" and "equivalent" have the true difference as their margin: the border of their null hypotheses.
     """
+    sides = (arm - baseline,) if scenario.shared else (arm, baseline)
     if scenario.missing:
-        return {"mixed": _judge(*mixed_model(arm, baseline)[-3:], scenario.difference)}
+        return {"mixed": _judge(*mixed_model(*sides)[-3:], scenario.difference)}
     ours, theirs = arm.mean(0), baseline.mean(0)
-    slope, truth = mixed_slope(arm, baseline), scenario.difference
+    slope, truth = mixed_slope(*sides), scenario.difference
     standardised = truth / math.sqrt(scenario.subject**2 + scenario.residual**2 / scenario.runs)
     g_low, g_high = hedges_interval(hedges_g(ours, theirs), len(ours), len(theirs))
     found: Outcome = {
@@ -88,9 +92,9 @@ def outcomes(scenario: Scenario, arm: Floats, baseline: Floats, replicates: int)
         "hedges": (not g_low <= 0 <= g_high, g_low <= standardised <= g_high),
         "paired": (paired_p(ours, theirs) < LEVEL, None),
         "wilcoxon": (wilcoxon_p(ours, theirs) < LEVEL, None),
-        "mixed": _judge(*mixed_model(arm, baseline)[-3:], truth),
+        "mixed": _judge(*mixed_model(*sides)[-3:], truth),
         "mixed_slope": _judge(*slope[-3:], truth),
-        "bootstrap": _judge(*hierarchical_bootstrap(arm, baseline, replicates, 0), truth),
+        "bootstrap": _judge(*hierarchical_bootstrap(*sides, replicates=replicates, seed=0), truth),
     }
     if truth:
         tested = equivalence(slope.difference, Error(slope.se, slope.df), abs(truth), truth < 0)
@@ -114,6 +118,9 @@ def scenarios(typical: Scenario, steep: float) -> list[Scenario]:
     both = replace(typical, name="runs and gains vary", own=("mixed_slope", "bootstrap"))
     steeper = replace(both, name="runs vary, gains vary much", slope=steep)
     groups = replace(typical, name="two groups of patients", own=("welch", "hedges"), run=0, slope=0, independent=True)
+    same = replace(typical, name="the same networks, all gain alike", own=("mixed",), slope=0.0, shared=0.9)
+    same_steeper = replace(same, name="the same networks, gains vary much", own=both.own, slope=steep)
+    same_mde = replace(same_steeper, name="the same networks, as large as the mde", own=())
     margin = replace(steeper, name="worse by the margin", own=("no_worse", "equivalent"), difference=-5.0)
     return [
         groups,
@@ -129,8 +136,11 @@ def scenarios(typical: Scenario, steep: float) -> list[Scenario]:
         *(replace(steeper, name=f"gains vary much, {runs} runs", own=(), runs=runs) for runs in (2, 5, 10)),
         replace(steeper, name="gains vary much, skewed", own=(), skewed=True),
         replace(typical, name="nothing varies", own=(), run=0.0, slope=0.0),
+        same,
+        same_steeper,
         margin,
         replace(steeper, name="as large as the mde", own=(), difference=detectable(steeper.error)),
+        replace(same_mde, difference=detectable(same_mde.error)),
     ]
 
 

@@ -49,7 +49,7 @@ def with_mean_structure(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def per_subject(cases: pd.DataFrame, seeds: bool = False) -> pd.DataFrame:
-    """One value per setting and subject, the unit of every test: the mean over phases and, unless kept, over seeds."""
+    """One value per setting and subject, which every test starts from: the mean over phases and, unless kept, seeds."""
     keys = [*SETTING, *(["seed"] if seeds else []), "subject"]
     return with_mean_structure(cases).groupby(keys, as_index=False).value.mean()
 

@@ -39,4 +39,4 @@ def limits_of_agreement(errors: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
 def _run_variance(errors: pd.DataFrame) -> float:
     """Between training runs, of what all subjects share; from the subjects that every run has, 0 where they are few."""
     runs = errors.pivot(index="seed", columns="subject", values="value").dropna(axis="columns").to_numpy()
-    return components(runs, runs).run if min(runs.shape) > 1 else 0.0  # the pooled estimate of two is that of one
+    return components(runs).run if min(runs.shape) > 1 else 0.0

@@ -1,17 +1,20 @@
 """Mixed models of arm against baseline in which the training run counts: plain arrays in, plain numbers out.
 
-Arrays are (training run, subject), one per arm, the same subjects in the same order, NaN where a run has no score of a
-subject. What cannot be told (no arm with two runs, fewer than two subjects, no spread at all) is NaN, no exception.
+Sides are (arm, baseline), each an array (training run, subject), the same subjects in the same order, NaN where a run
+has no score of a subject; or one array of arm − baseline, where each run is one network that both use (`variance`).
+What cannot be told (no side with two runs, fewer than two subjects, no spread at all) is NaN, no exception.
 """
 
 import math
+from functools import reduce
+from operator import sub
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from cmrbridge.evaluation.statistics import SPREAD
-from cmrbridge.evaluation.variance import Error, Floats, components, design_of, run_variance, standard_error
+from cmrbridge.evaluation.variance import Design, Error, Floats, components, design_of, run_variance, standard_error
 
 
 class Estimate(NamedTuple):
@@ -28,21 +31,20 @@ class Estimate(NamedTuple):
 UNDEFINED = Estimate(*[math.nan] * 6)
 
 
-def mixed_model(arm: Floats, baseline: Floats) -> Estimate:
+def mixed_model(*sides: Floats) -> Estimate:
     """metric ~ arm + (1 | subject) + (1 | arm:run): would other training runs differ alike, on these subjects?
 
     Complete arrays have an exact answer: subjects cancel and runs are the error, so it is Student's test of the runs'
-    means, with runs − 2 degrees of freedom (analysis of variance of a split plot). Where scores are missing, the means
-    are those of `run_means`. A subject that neither arm scored is none.
+    means, with runs − 2 degrees of freedom (analysis of variance of a split plot); of one side, the test of one sample,
+    with runs − 1. Where scores are missing, the means are those of `run_means`. A subject that no side scored is none.
     """
-    arm, baseline = _scored(arm, baseline)
-    runs = len(arm) + len(baseline)
-    if min(len(arm), len(baseline)) < 1 or runs < 3:
+    sides = _scored(*sides)
+    design = design_of(*sides)
+    if _tells_nothing(design):
         return UNDEFINED
-    means = run_means(np.concatenate([arm, baseline]))
-    ours, theirs = means[: len(arm), None], means[len(arm) :, None]
-    error = math.sqrt(run_variance(ours, theirs) * design_of(ours, theirs).share)
-    return student(float(ours.mean() - theirs.mean()), Error(error, runs - 2))
+    means = np.split(run_means(np.concatenate(sides))[:, None], np.cumsum(design.runs)[:-1])
+    error = math.sqrt(run_variance(*means) * design.share)
+    return student(float(reduce(sub, (one.mean() for one in means))), Error(error, design.run_df))
 
 
 def run_means(scores: Floats) -> Floats:
@@ -59,22 +61,23 @@ def run_means(scores: Floats) -> Floats:
     return effects[: len(scores)] + effects[len(scores) :].mean()
 
 
-def mixed_slope(arm: Floats, baseline: Floats) -> Estimate:
+def mixed_slope(*sides: Floats) -> Estimate:
     """metric ~ arm + (arm | subject) + (1 | arm:run): would other runs, on other subjects, differ alike?
 
     As above, but subjects may gain unequally, so that which subjects were tested counts too. On complete arrays, as
     `complete` makes them; error and degrees of freedom: `standard_error`.
     """
-    design = design_of(arm, baseline)
-    if min(design) < 1 or design.subjects < 2 or design.run_df < 1:
+    design = design_of(*sides)
+    if _tells_nothing(design):
         return UNDEFINED
-    return student(float(arm.mean() - baseline.mean()), standard_error(components(arm, baseline), design))
+    difference = float(reduce(sub, (one.mean() for one in sides)))
+    return student(difference, standard_error(components(*sides), design))
 
 
-def complete(arm: Floats, baseline: Floats) -> tuple[Floats, Floats]:
-    """Both arrays with only the subjects that every run of both scored."""
-    both = ~(np.isnan(arm).any(0) | np.isnan(baseline).any(0))
-    return arm[:, both], baseline[:, both]
+def complete(*sides: Floats) -> tuple[Floats, ...]:
+    """The sides with only the subjects that every run of each scored."""
+    scored = ~np.isnan(np.concatenate(sides)).any(0)
+    return tuple(one[:, scored] for one in sides)
 
 
 def student(difference: float, error: Error) -> Estimate:
@@ -86,8 +89,11 @@ def student(difference: float, error: Error) -> Estimate:
     return Estimate(*map(float, (difference, *error, p, difference - margin, difference + margin)))
 
 
-def _scored(arm: Floats, baseline: Floats) -> tuple[Floats, Floats]:
-    """Without subjects that neither arm scored, and runs that scored nobody."""
-    known = ~(np.isnan(arm).all(0) & np.isnan(baseline).all(0))
-    arm, baseline = arm[:, known], baseline[:, known]
-    return arm[~np.isnan(arm).all(1)], baseline[~np.isnan(baseline).all(1)]
+def _tells_nothing(design: Design) -> bool:
+    return min(design.runs) < 1 or design.run_df < 1 or design.subjects < 2
+
+
+def _scored(*sides: Floats) -> tuple[Floats, ...]:
+    """Without subjects that no side scored, and runs that scored nobody."""
+    known = ~np.isnan(np.concatenate(sides)).all(0)
+    return tuple(one[:, known][~np.isnan(one).all(1)] for one in sides)

@@ -19,9 +19,10 @@ MOST = 1024  # subjects, or runs of each arm, beyond which nobody will go
 
 class Levers(NamedTuple):
     """mde: the difference that the study as it is finds with 80 % power, infinite beyond `FARTHEST` standard errors;
-    with any number of subjects but its own runs; with any number of runs but its own subjects. needed_*: subjects (at
-    these runs), runs of each arm (at these subjects) that find the wanted difference; infinite where not even `MOST`
-    do."""
+    with any number of subjects but its own runs; with any number of runs but its own subjects; NaN where the variance
+    that then remains was cut off at 0, for too small to be measured is not none. needed_*: subjects (at these runs),
+    runs of each arm (at these subjects; networks, where both arms use the same) that find the wanted difference;
+    infinite where not even `MOST` do."""
 
     mde: float
     mde_many_subjects: float
@@ -57,18 +58,25 @@ def levers(parts: Components, design: Design, wanted: float) -> Levers:
 
     wanted: the true difference that is to be found, in the metric's unit; NaN: nothing is asked.
     """
-    runs_alone = Error(math.sqrt(parts.run * design.share), design.run_df)
-    subjects_alone = Error(math.sqrt(parts.slope / design.subjects), design.subjects - 1)
+
+    def with_runs(count: int) -> Design:
+        return design._replace(runs=(count,) * len(design.runs))
+
     asked = not math.isnan(wanted)
     now = detectable(standard_error(parts, design))
     return Levers(
         mde=now,
-        # with fewer degrees of freedom a smaller error can seem to find less
-        mde_many_subjects=min(now, detectable(runs_alone)),
-        mde_many_seeds=min(now, detectable(subjects_alone)),
+        mde_many_subjects=_alone(parts.run * design.share, design.run_df, now),
+        mde_many_seeds=_alone(parts.slope / design.subjects, design.subjects - 1, now),
         needed_subjects=_least(parts, lambda n: design._replace(subjects=n), wanted) if asked else math.nan,
-        needed_seeds=_least(parts, lambda n: Design(design.subjects, n, n), wanted) if asked else math.nan,
+        needed_seeds=_least(parts, with_runs, wanted) if asked else math.nan,
     )
+
+
+def _alone(variance: float, df: float, now: float) -> float:
+    """What is detectable where this variance alone remains, ``now`` at most: with fewer degrees of freedom a smaller
+    error can seem to find less."""
+    return min(now, detectable(Error(math.sqrt(variance), df))) if variance else math.nan
 
 
 def _least(parts: Components, design_of: Callable[[int], Design], wanted: float) -> float:

@@ -1,10 +1,13 @@
 """Where the spread of a difference between two arms comes from: training runs, subjects, and what is left.
 
 The model of a score: arm + subject + arm × subject (some subjects gain more than others: the random slope) + training
-run within its arm + residual. Scores come as arrays (training run, subject), one per arm, the same subjects in the same
-order.
+run within its arm + residual. Scores come as ``sides``: two arrays (training run, subject), arm and baseline, the same
+subjects in the same order. Where both use the same networks their runs are no separate draws: then there is one side,
+arm − baseline of each network, and its model is gain + subject + training run + residual, all of the difference.
 """
 
+from functools import reduce
+from operator import sub
 from typing import NamedTuple
 
 import numpy as np
@@ -14,26 +17,25 @@ Floats = NDArray[np.float64]
 
 
 class Design(NamedTuple):
-    """subjects: scored by every run of both arms; the training runs (seeds) of the arm and of the baseline."""
+    """subjects: scored by every run of both arms; runs: training runs (seeds) of each side."""
 
     subjects: int
-    arm_runs: int
-    baseline_runs: int
+    runs: tuple[int, ...]
 
     @property
     def share(self) -> float:
         """Of the variance of one run, how much is left in the difference of two means over runs."""
-        return 1 / self.arm_runs + 1 / self.baseline_runs
+        return sum(1 / runs for runs in self.runs)
 
     @property
     def run_df(self) -> int:
-        """Degrees of freedom of the spread between the runs of one arm, pooled over both arms."""
-        return self.arm_runs + self.baseline_runs - 2
+        """Degrees of freedom of the spread between the runs of one side, pooled over the sides."""
+        return sum(self.runs) - len(self.runs)
 
 
 class Components(NamedTuple):
-    """Variances, never below 0. run: between training runs of one arm; slope: between subjects, of how much each gains;
-    residual: of one subject in one run, beyond both."""
+    """Variances, never below 0. run: between training runs of one side; slope: between subjects, of how much each
+    gains; residual: of one subject in one run, beyond both."""
 
     run: float
     slope: float
@@ -47,28 +49,28 @@ class Error(NamedTuple):
     df: float
 
 
-def design_of(arm: Floats, baseline: Floats) -> Design:
-    """The design of two complete arrays (run, subject)."""
-    return Design(arm.shape[1], len(arm), len(baseline))
+def design_of(*sides: Floats) -> Design:
+    """The design of complete sides."""
+    return Design(sides[0].shape[1], tuple(map(len, sides)))
 
 
-def run_variance(arm: Floats, baseline: Floats) -> float:
-    """Variance of the runs' means within their arm, pooled: estimates run + residual / subjects."""
-    squares = sum(len(one) * float(one.mean(1).var()) for one in (arm, baseline))
-    return squares / design_of(arm, baseline).run_df
+def run_variance(*sides: Floats) -> float:
+    """Variance of the runs' means within their side, pooled: estimates run + residual / subjects."""
+    squares = sum(len(one) * float(one.mean(1).var()) for one in sides)
+    return squares / design_of(*sides).run_df
 
 
-def components(arm: Floats, baseline: Floats) -> Components:
-    """From mean squares and their expectations (analysis of variance), cut off at 0; two subjects, three runs at least.
+def components(*sides: Floats) -> Components:
+    """From mean squares and their expectations (analysis of variance), cut off at 0; two subjects and a `run_df`.
 
     For complete arrays these are the REML estimates wherever none is cut off (Searle, Casella & McCulloch 1992, ch. 4).
     """
-    design = design_of(arm, baseline)
-    squares = sum(float((_residuals(one) ** 2).sum()) for one in (arm, baseline))
+    design = design_of(*sides)
+    squares = sum(float((_residuals(one) ** 2).sum()) for one in sides)
     residual = squares / ((design.subjects - 1) * design.run_df)
-    gains = float((arm.mean(0) - baseline.mean(0)).var(ddof=1))
+    gains = float(reduce(sub, (one.mean(0) for one in sides)).var(ddof=1))
     return Components(
-        run=max(run_variance(arm, baseline) - residual / design.subjects, 0.0),
+        run=max(run_variance(*sides) - residual / design.subjects, 0.0),
         slope=max(gains - residual * design.share, 0.0),
         residual=residual,
     )

@@ -30,6 +30,8 @@ def quoted(value: Any, column: str, metric: str) -> str:
     scale = 100 if metric in HIGHER_IS_BETTER else 1
     if isinstance(value, str):
         return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if pd.isna(value):
         return "–"
     if isinstance(value, Integral):

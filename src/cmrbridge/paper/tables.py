@@ -15,7 +15,8 @@ from cmrbridge.paper.style import DECIMALS, METRIC_NAMES, in_order, number, p_va
 
 WHY_P_DIFFER = (
     "Welch's p takes the arms' subjects for different people; the paired p asks about other subjects for these "
-    "networks, the mixed p about other trainings on these subjects, the mixed p with slopes about both."
+    "networks, the mixed p about other trainings on these subjects, the mixed p with slopes about both. Arms that use "
+    "the baseline's own networks (the csv tells which) are held against it network by network."
 )
 CAPTIONS = {
     "results": "Scores of every arm: mean ± standard deviation (SD) and median over n subjects, each of which is the "

@@ -25,11 +25,11 @@ def grid(study: Study) -> pd.DataFrame:
     """
     rows = []
     run = study["run"]
-    trained_as = {name: _trained_as(name, study) for name in run["architectures"]}
+    shared = {name: _trained_as(name, study) for name in run["architectures"]}
     for (name, scenario), arm_name, architecture, seed in product(
         scenarios_of(study).items(), run["arms"], run["architectures"], run["seeds"]
     ):
-        if arm_name not in trained_as[architecture]:
+        if arm_name not in shared[architecture]:
             continue
         arm = study["arms"][arm_name]
         rows.append(
@@ -48,7 +48,7 @@ def grid(study: Study) -> pd.DataFrame:
                 "ensemble": (arm["test_translation"] or {}).get("ensemble", False),
                 "test_time": arm["test_time"] or "",
                 "access": access_of(arm, scenario),
-                "trained_as": trained_as[architecture][arm_name],
+                "trained_as": shared[architecture][arm_name],
             }
         )
     return pd.DataFrame(rows)
@@ -130,6 +130,14 @@ def doses(study: Study) -> list[dict[str, Any]]:
 def trainings(runs: pd.DataFrame) -> pd.DataFrame:
     """The rows of `grid` that train a network of their own."""
     return runs[runs.arm == runs.trained_as]
+
+
+def networks_used(runs: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Architecture → arm → the arm whose networks it uses; of a table that has these as columns (`grid`, a bundle)."""
+    return {
+        str(architecture): dict(zip(group.arm, group.trained_as))
+        for architecture, group in runs.groupby("architecture")
+    }
 
 
 def applied(runs: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -78,7 +78,35 @@ def test_a_row_holds_the_tests_of_single_runs(tmp_path: Path) -> None:
         middle = ours.hedges_g if test == "hedges" else ours.difference
         assert ours[f"{test}_low"] < middle < ours[f"{test}_high"]
     assert ours.no_worse_p < 0.05 < ours.equivalence_p
-    assert ours.mde >= max(ours.mde_many_subjects, ours.mde_many_seeds)
+    assert ours.mde >= max(ours.mde_many_subjects, ours.mde_many_seeds) > 0
+
+
+SHARED = {"unet2d": {"real": "real", "classic": "classic", "synthetic": "classic", "oracle": "oracle"}}
+
+
+def test_arms_of_the_baselines_own_networks_are_paired_by_seed(tmp_path: Path) -> None:
+    """The arm lacks seed 0 and the baseline seed 4: by position the wrong networks would meet."""
+    frame = scores(seeds=5)
+    frame["value"] += frame.seed.map({0: 0.1, 1: -0.1, 2: 0.05, 3: 0.2, 4: 0.0})
+    frame = frame[~((frame.arm == "synthetic") & (frame.seed == 0)) & ~((frame.arm == "classic") & (frame.seed == 4))]
+    frame["value"] += 0.001 * frame.seed**2 * (frame.arm == "synthetic")
+    table = compare(tmp_path, frame, trained_as=SHARED)
+    ours = row(table, "synthetic", "mean")
+    runs = frame.groupby(["arm", "seed"]).value.mean()
+    expected = stats.ttest_1samp((runs["synthetic"] - runs["classic"]).dropna(), 0)
+    assert ours.mixed_p == pytest.approx(expected.pvalue, rel=1e-10)
+    assert (ours.mixed_low, ours.mixed_high) == pytest.approx(tuple(expected.confidence_interval(0.95)), rel=1e-10)
+    assert (ours.runs_arm, ours.runs_baseline, ours.n_complete) == (3, 3, 6)
+    assert table[table.same_networks].arm.unique().tolist() == ["synthetic"]
+    pd.testing.assert_series_equal(row(table, "oracle", "mean"), row(compare(tmp_path, frame), "oracle", "mean"))
+
+
+def test_networks_without_a_common_seed_say_nothing_of_runs(tmp_path: Path) -> None:
+    frame = scores(seeds=4)
+    frame = frame[(frame.arm == "synthetic") == (frame.seed < 2)]
+    ours = row(compare(tmp_path, frame, trained_as=SHARED), "synthetic", "mean")
+    assert (ours.runs_arm, ours.runs_baseline) == (0, 0)
+    assert ours[["mixed_p", "mixed_slope_p", "bootstrap_p", "mde"]].isna().all()
 
 
 def test_one_run_per_arm_says_nothing_of_runs(tmp_path: Path) -> None:

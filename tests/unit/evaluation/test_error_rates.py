@@ -1,6 +1,7 @@
 """Each test errs as often as it says where its own null hypothesis holds; where another holds, as docs/ report."""
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from cmrbridge.evaluation.error_rates import Scenario, draw, error_rates, family_wise_rate, scenarios
+from cmrbridge.evaluation.mixed import mixed_model
 
 TYPICAL = Scenario("typical", slope=1.0, run=1.0)
 SCENARIOS = {scenario.name: scenario for scenario in scenarios(TYPICAL, steep=4.5)}
@@ -22,6 +24,21 @@ def test_paired_tests_mistake_the_spread_of_runs_for_an_effect() -> None:
         assert 0.025 < rates[test] < 0.085
 
 
+def test_networks_that_both_arms_use_are_paired() -> None:
+    """Held for separate draws, two arms of the same networks are hardly ever told apart, wrongly or rightly."""
+    scenario = SCENARIOS["the same networks, all gain alike"]
+    generator = np.random.default_rng(1)
+    p = np.array([(mixed_model(arm - baseline).p, mixed_model(arm, baseline).p) for arm, baseline in
+                  (draw(scenario, generator) for _ in range(2000))])  # fmt: skip
+    paired, apart = (p < 0.05).mean(0)
+    assert 0.04 < paired < 0.06
+    assert apart < 0.015
+    rates = error_rates(SCENARIOS["the same networks, gains vary much"], 500, seed=0, bootstrap=400)
+    own = rates[rates.own].rejected
+    assert own.between(0.025, 0.085).all()
+    assert len(own) == 2
+
+
 def test_drawn_scores_have_the_spreads_that_were_asked_for() -> None:
     many = Scenario("many", subjects=4000, runs=400, subject=5, slope=3, run=1, residual=2, difference=-4)
     arm, baseline = draw(many, np.random.default_rng(0))
@@ -29,6 +46,10 @@ def test_drawn_scores_have_the_spreads_that_were_asked_for() -> None:
     assert gains.mean() == pytest.approx(-4, abs=0.25)
     assert gains.std() == pytest.approx(3, rel=0.05)
     assert baseline.mean(0).std() == pytest.approx(5, rel=0.05)
+    assert baseline.mean(1).std() == pytest.approx(1, rel=0.15)
+    assert abs(np.corrcoef(arm.mean(1), baseline.mean(1))[0, 1]) < 0.15
+    alike, baseline = draw(replace(many, shared=0.9), np.random.default_rng(0))
+    assert np.corrcoef(alike.mean(1), baseline.mean(1))[0, 1] == pytest.approx(0.9, abs=0.03)
     assert baseline.mean(1).std() == pytest.approx(1, rel=0.15)
 
 

@@ -129,10 +129,11 @@ def test_a_component_is_never_negative() -> None:
 @pytest.mark.parametrize(
     ("parts", "design", "expected"),
     [
-        (Components(1, 0, 0), Design(10, 3, 3), (math.sqrt(2 / 3), 4)),  # two samples of three runs
-        (Components(0, 4, 0), Design(16, 2, 2), (0.5, 15)),  # one sample of sixteen gains
-        (Components(3, 0, 0), Design(10, 1, 3), (2, 2)),
-        (Components(2, 8, 0), Design(8, 2, 2), (math.sqrt(3), 9 / (4 / 2 + 1 / 7))),  # Satterthwaite of both
+        (Components(1, 0, 0), Design(10, (3, 3)), (math.sqrt(2 / 3), 4)),  # two samples of three runs
+        (Components(0, 4, 0), Design(16, (2, 2)), (0.5, 15)),  # one sample of sixteen gains
+        (Components(3, 0, 0), Design(10, (1, 3)), (2, 2)),
+        (Components(2, 8, 0), Design(8, (2, 2)), (math.sqrt(3), 9 / (4 / 2 + 1 / 7))),  # Satterthwaite of both
+        (Components(3, 0, 0), Design(10, (3,)), (1, 2)),  # one sample of three networks
     ],
 )
 def test_standard_error_by_hand(parts: Components, design: Design, expected: tuple[float, float]) -> None:
@@ -153,6 +154,52 @@ def test_mixed_slope_is_the_mixed_model_where_all_subjects_gain_alike() -> None:
     assert mixed_slope(arm, baseline) == pytest.approx(mixed_model(arm, baseline), rel=1e-10)
 
 
+def differences(runs: int = 4, subjects: int = SUBJECTS) -> np.ndarray:
+    """Arm − baseline of networks that both use, (run, subject)."""
+    rng = np.random.default_rng(5)
+    gains = 1 + rng.normal(0, 2, subjects)
+    return gains + rng.normal(0, 0.5, (runs, 1)) + rng.normal(0, 1, (runs, subjects))
+
+
+def test_of_shared_networks_mixed_model_is_students_test_of_the_runs_differences() -> None:
+    paired = differences()
+    ours, theirs = mixed_model(paired), stats.ttest_1samp(paired.mean(1), 0)
+    interval = theirs.confidence_interval(0.95)
+    assert ours[2:] == pytest.approx((3, theirs.pvalue, interval.low, interval.high), rel=1e-10)
+    assert ours.difference == pytest.approx(paired.mean(), rel=1e-10)
+
+
+def test_of_shared_networks_mixed_slope_is_the_two_way_analysis_of_variance() -> None:
+    """Runs × subjects, both random: the variance of the mean is (MS of runs + of subjects − of the residual) / cells.
+
+    And the variances are those that MixedLM of statsmodels iterates to.
+    """
+    paired = differences()
+    long = table(paired, np.empty((0, SUBJECTS)))
+    fits = {left_out: unexplained(long, "+".join({"C(run)", "C(subject)"} - {left_out})) for left_out in
+            ("C(run)", "C(subject)", "")}  # fmt: skip
+    freedom = {"C(run)": 3, "C(subject)": SUBJECTS - 1, "": 3 * (SUBJECTS - 1)}
+    squares = {name: (left - (fits[""] if name else 0)) / freedom[name] for name, left in fits.items()}
+    parts = np.array([squares["C(run)"], squares["C(subject)"], -squares[""]])
+    df = parts.sum() ** 2 / (parts**2 / list(freedom.values())).sum()
+    se = math.sqrt(parts.sum() / paired.size)
+    ours = mixed_slope(paired)
+    assert ours[:3] == pytest.approx((paired.mean(), se, df), rel=1e-10)
+    assert ours.p == pytest.approx(2 * stats.t.sf(abs(paired.mean()) / se, df), rel=1e-10)
+    model = MixedLM.from_formula(
+        "y ~ 1", long, groups=np.ones(len(long)), vc_formula={"run": "0 + C(run)", "subject": "0 + C(subject)"}
+    )
+    fitted = model.fit(reml=True)
+    assert components(paired) == pytest.approx((*fitted.vcomp, fitted.scale), rel=1e-2)
+
+
+def test_of_shared_networks_a_hole_is_what_its_run_and_subject_lead_one_to_expect() -> None:
+    holes = differences()
+    holes[1, :4] = np.nan
+    expected = stats.ttest_1samp(run_means(holes), 0)
+    assert mixed_model(holes).p == pytest.approx(expected.pvalue, rel=1e-10)
+
+
 def test_complete_keeps_the_subjects_that_every_run_scored() -> None:
     arm, baseline = np.arange(6.0).reshape(2, 3), np.arange(3.0)[None]
     arm[1, 0] = np.nan
@@ -163,7 +210,9 @@ def test_complete_keeps_the_subjects_that_every_run_scored() -> None:
 
 @pytest.mark.parametrize("test", [mixed_model, mixed_slope])
 def test_what_cannot_be_told_is_undefined_not_a_crash(test) -> None:
-    one_run, none = np.array([[0.7, 0.8, 0.9]]), np.empty((2, 0))
-    for arm, baseline in [(one_run, one_run), (none, none), (np.ones((2, 4)), np.ones((2, 4)))]:
-        assert np.isnan(test(arm, baseline)).all()
+    one_run, none, one_subject = np.array([[0.7, 0.8, 0.9]]), np.empty((2, 0)), np.array([[0.7], [0.8], [1.0]])
+    alike, no_run = np.ones((2, 4)), np.empty((0, 4))
+    for side in (one_run, none, one_subject, alike, no_run):
+        assert np.isnan(test(side, side)).all()
+        assert np.isnan(test(side)).all()
     assert np.isnan(UNDEFINED).all()

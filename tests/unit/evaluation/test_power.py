@@ -29,42 +29,49 @@ def test_a_design_that_finds_nothing_has_no_detectable_difference() -> None:
     """Half a degree of freedom: a t of 30 is not even significant. A study as small still gets its row."""
     assert 2 * stats.t.sf(FARTHEST, 0.5) > 0.05
     assert detectable(Error(0.3, 0.5)) == math.inf
-    found = levers(Components(0.1, 2, 2), Design(2, 1, 2), 1.0)
+    found = levers(Components(0.1, 2, 2), Design(2, (1, 2)), 1.0)
     assert (found.mde, found.needed_seeds) == (math.inf, math.inf)
     assert found.mde_many_subjects < math.inf
 
 
 def test_needed_subjects_are_statsmodels_where_only_gains_vary() -> None:
     """One sample of gains with a standard deviation of 4, 1.5 to be found."""
-    found = levers(Components(0, 16, 0), Design(20, 3, 3), 1.5)
+    found = levers(Components(0, 16, 0), Design(20, (3, 3)), 1.5)
     assert found.needed_subjects == math.ceil(TTestPower().solve_power(1.5 / 4, power=0.8, alpha=0.05))
     assert found.needed_seeds == math.inf
-    assert found.mde_many_subjects == 0
+    assert math.isnan(found.mde_many_subjects), "runs of no measured spread are not runs alike"
     assert found.mde_many_seeds == pytest.approx(found.mde)
 
 
 def test_needed_seeds_are_statsmodels_where_only_runs_vary() -> None:
     """Two samples of runs with a standard deviation of 1, 0.7 to be found."""
-    found = levers(Components(1, 0, 0), Design(20, 3, 3), 0.7)
+    found = levers(Components(1, 0, 0), Design(20, (3, 3)), 0.7)
     assert found.needed_seeds == math.ceil(TTestIndPower().solve_power(0.7, power=0.8, alpha=0.05))
     assert found.needed_subjects == math.inf
-    assert found.mde_many_seeds == 0
+    assert math.isnan(found.mde_many_seeds)
     assert found.mde_many_subjects == pytest.approx(found.mde)
 
 
+def test_of_shared_networks_needed_seeds_count_networks() -> None:
+    """One sample of networks whose differences have a standard deviation of 1, 0.7 to be found."""
+    found = levers(Components(1, 0, 0), Design(20, (3,)), 0.7)
+    assert found.needed_seeds == math.ceil(TTestPower().solve_power(0.7, power=0.8, alpha=0.05))
+    assert TTestPower().power(found.mde, 3, 0.05) == pytest.approx(POWER, abs=1e-8)
+
+
 def test_needed_numbers_are_the_smallest_that_do() -> None:
-    parts, design = Components(0.3, 9, 2), Design(22, 3, 3)
+    parts, design = Components(0.3, 9, 2), Design(22, (3, 3))
     found = levers(parts, design, 2.0)
     assert 22 < found.needed_subjects < MOST
     for name, least in (("needed_subjects", found.needed_subjects), ("needed_seeds", found.needed_seeds)):
         changed = {"needed_subjects": "subjects", "needed_seeds": ""}[name]
         for count, enough in ((int(least), True), (int(least) - 1, False)):
-            other = design._replace(subjects=count) if changed else Design(22, count, count)
+            other = design._replace(subjects=count) if changed else Design(22, (count, count))
             assert (levers(parts, other, 2.0).mde <= 2.0) == enough
 
 
 def test_without_a_wanted_difference_nothing_is_needed() -> None:
-    found = levers(Components(1, 1, 1), Design(20, 3, 3), math.nan)
+    found = levers(Components(1, 1, 1), Design(20, (3, 3)), math.nan)
     assert math.isnan(found.needed_subjects)
     assert math.isnan(found.needed_seeds)
     assert found.mde > max(found.mde_many_subjects, found.mde_many_seeds) > 0

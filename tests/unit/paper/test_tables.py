@@ -127,6 +127,8 @@ def test_the_reports_sentence_quotes_the_macros(study: Path, tables: Path) -> No
         (float("inf"), "needed_seeds", "dice", "inf"),
         (12, "n_arm", "dice", "12"),
         (None, "seed_sd", "dice", "–"),
+        (float("nan"), "mde_many_seeds", "dice", "–"),
+        (True, "same_networks", "dice", "yes"),
     ],
 )
 def test_a_number_is_rounded_as_its_kind_deserves(value: float, column: str, metric: str, text: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from cmrbridge.errors import InputError
 from cmrbridge.plan.catalogue import merge
 from cmrbridge.plan.config import judge_of, resolve
-from cmrbridge.plan.grid import doses, grid, largest_ratio, trainings
+from cmrbridge.plan.grid import doses, grid, largest_ratio, networks_used, trainings
 
 
 def test_arms_that_differ_at_test_time_alone_share_one_network(config: dict[str, Any]) -> None:
@@ -20,6 +20,9 @@ def test_arms_that_differ_at_test_time_alone_share_one_network(config: dict[str,
         "classic": "classic",
         "da_ensemble": "classic",
         "dg": "dg",
+    }
+    assert networks_used(runs) == {
+        "unet2d": {"real": "real", "da": "da", "classic": "da", "da_ensemble": "da", "dg": "dg"}
     }
     assert len(trainings(runs)) == 3 * 2
     assert dict(zip(runs.arm, runs.access))["da"] == "test-time"
