@@ -15,7 +15,8 @@ from cmrbridge.errors import InputError
 from cmrbridge.evaluation.dependence import strata
 from cmrbridge.evaluation.doses import ALL_TARGETS, COLUMNS, CORRELATIONS, DoseSettings, measure_doses, read_doses
 from cmrbridge.evaluation.frames import COLUMNS as CASES
-from cmrbridge.evaluation.gains import Gains
+from cmrbridge.evaluation.gains import Gain, Gains
+from cmrbridge.evaluation.mixed import mixed_slope
 
 RATIOS = {"classic": 0.0, "quarter": 0.25, "half": 0.5, "one": 1.0, "double": 2.0}
 STEPS = {"s100": 100, "s200": 200, "s400": 400}
@@ -23,7 +24,7 @@ SOURCES = {"a": 40, "a_5": 5, "a_10": 10, "a_20": 20}
 TARGETS = {"b": 6, "c": 4}  # number of test subjects
 SETTINGS = DoseSettings(baseline="classic", repeats=200)
 
-Gain = Callable[[str, str], float]
+Response = Callable[[str, str], float]
 
 
 def dose_gain(source: str, arm: str) -> float:
@@ -34,18 +35,17 @@ def dose_gain(source: str, arm: str) -> float:
     return 0.03 + 0.005 * math.log2(RATIOS.get(arm, 1.0)) - 0.01 * math.log2(SOURCES[source] / 5) / 3 + late
 
 
-def cases(gain: Gain, noise: float = 0.0, run_noise: float = 0.0, sources: tuple[str, ...] = ("a",)) -> pd.DataFrame:
-    """Dice = 0.7 + the subject's own + the gain (doubled on target c, none at home) + noise of run and subject."""
+def cases(gain: Response, noise: float = 0.0, sources: tuple[str, ...] = ("a",)) -> pd.DataFrame:
+    """Dice = 0.7 + the subject's own + the gain (doubled on target c, none at home) + noise."""
     draw = np.random.default_rng(0)
     rows = []
     for source in sources:
         arms = [*RATIOS, *STEPS] if source == "a" else ["classic", "one"]
         for arm, seed in product(arms, range(2)):
-            of_run = draw.normal(0, run_noise)
             for target, count in {source: 3, **TARGETS}.items():
                 for subject in range(count):
                     share = {"b": 1.0, "c": 2.0}.get(target, 0.0)
-                    value = 0.7 + 0.02 * subject + share * gain(source, arm) + of_run + draw.normal(0, noise)
+                    value = 0.7 + 0.02 * subject + share * gain(source, arm) + draw.normal(0, noise)
                     for phase, (structure, shift) in product(("ED", "ES"), {"LV": 0.05, "RV": -0.05}.items()):
                         keys = ("s", source, target, arm, "unet2d", seed, f"{subject:03}", phase, structure, "whole")
                         rows.append((*keys, "dice", value + shift))
@@ -168,21 +168,47 @@ def test_strata_hold_the_other_variables(tmp_path: Path) -> None:
     assert by_quality.arm.tolist() == ["one", "s400", "s200", "s100"]
 
 
-@pytest.mark.parametrize(("seeds", "spread"), [(2, 0.004), (3, 0.01)])
-def test_intervals_contain_the_truth_as_often_as_they_say(seeds: int, spread: float) -> None:
-    """150 studies of 30 subjects: the subjects' gains spread by 0.03 about 0.02, training runs by ``spread``."""
-    draw = np.random.default_rng(1)
-    hits = 0
-    for study in range(150):
-        base, gain = draw.normal(0.8, 0.05, 30), draw.normal(0.02, 0.03, 30)
-        runs = [(arm, seed, base + (arm == "one") * gain + draw.normal(0, spread)) for arm in ("classic", "one")
-                for seed in range(seeds)]  # fmt: skip
-        rows = [("a", "unet2d", arm, seed, "b", f"{i}", value) for arm, seed, values in runs
-                for i, value in enumerate(values)]  # fmt: skip
-        scores = pd.DataFrame(rows, columns=["source", "architecture", "arm", "seed", "target", "subject", "value"])
-        found = Gains(scores, "classic", True, 200, study).measure("a", "unet2d", "one", ["b"])
-        hits += found.low <= 0.02 <= found.high
-    assert 0.88 <= hits / 150 <= 0.99
+Arms = dict[str, np.ndarray]  # arm → (run, subject)
+
+
+def made_up(runs: int, slope: float, run: float, seed: int, count: int = 40) -> Arms:
+    """Two arms in points: subjects gain 2 ± ``slope``, trainings of an arm differ by ``run``, noise of 1.4."""
+    draw = np.random.default_rng(seed)
+    base, gain = draw.normal(80, 5, count), draw.normal(2, slope, count)
+    noise = draw.normal(0, run, (2, runs, 1)) + draw.normal(0, 1.4, (2, runs, count))
+    return {"classic": base + noise[0], "one": base + gain + noise[1]}
+
+
+def gain_of(arms: Arms, targets: tuple[str, ...] = ("b",), repeats: int = 400, seed: int = 0) -> Gain:
+    """Over all of ``targets``, whose subjects take turns."""
+    rows = [("a", "unet2d", arm, run, targets[i % len(targets)], f"{i}", value) for arm, scores in arms.items()
+            for (run, i), value in np.ndenumerate(scores)]  # fmt: skip
+    scores = pd.DataFrame(rows, columns=["source", "architecture", "arm", "seed", "target", "subject", "value"])
+    return Gains(scores, "classic", True, repeats, seed).measure("a", "unet2d", "one", targets)
+
+
+def test_an_interval_is_that_of_the_mixed_model_with_slopes() -> None:
+    arms = made_up(runs=3, slope=1.0, run=1.0, seed=4)
+    found, oracle = gain_of(arms, repeats=20000), mixed_slope(arms["one"], arms["classic"])
+    assert found.gain == pytest.approx(oracle.difference)
+    assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), abs=0.15)
+
+
+def test_what_targets_gain_differently_is_no_chance() -> None:
+    """One target's subjects gain 10 points, the other's 2: the mean over both is as certain as if all gained alike."""
+    arms = made_up(runs=3, slope=1.0, run=1.0, seed=4)
+    apart = arms | {"one": arms["one"] + 8.0 * (np.arange(40) % 2)}
+    alike, unlike = (gain_of(one, ("b", "c")) for one in (arms, apart))
+    np.testing.assert_allclose(unlike.replicates, alike.replicates + 4)
+
+
+@pytest.mark.parametrize(("count", "doubt"), [(150, 0.045), pytest.param(4000, 0.01, marks=pytest.mark.long)])
+@pytest.mark.parametrize("slope", [0.4, 4.6])
+def test_intervals_contain_the_truth_as_often_as_they_say(slope: float, count: int, doubt: float) -> None:
+    """Three trainings that differ by one point: they decide where subjects gain alike, else the subjects do."""
+    studies = (gain_of(made_up(3, slope, 1.0, seed), seed=seed) for seed in range(count))
+    held = np.mean([found.low <= 2 <= found.high for found in studies])
+    assert held == pytest.approx(0.95, abs=doubt)
 
 
 def test_one_run_and_one_subject_are_measured_without_what_they_cannot_tell(tmp_path: Path) -> None:
