@@ -33,8 +33,8 @@ def draw_forest(
     """A panel per arm (and source, architecture where there are several) and ``table`` (csv) of `subgroups`.
 
     A dot is the mean over subjects of arm − baseline, its line the 95 % interval of the paired t-test; a filled dot's
-    interval leaves out 0. Shares of 1 are shown in points. What lies beyond the common axis is an arrow, a mean with
-    its value. subjects: target → subjects.csv of its data set.
+    interval leaves out 0. Shares of 1 are shown in points. All panels share one axis, which holds every mean; an
+    interval that goes on beyond it ends in an arrow. subjects: target → subjects.csv of its data set.
     """
     frame = subgroups(read_cases(cases), subjects, baseline, metric)
     write_frame(table, frame.round(6))
@@ -51,9 +51,9 @@ def draw_forest(
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
-        scale = 100 if metric in HIGHER_IS_BETTER else 1
+        scale, ends = 100 if metric in HIGHER_IS_BETTER else 1, common_axis(frame)
         for axes, (title, panel) in zip(grid.flat, panels.items()):
-            _draw_panel(axes, panel, lines, scale, _ends(scale * _reach(frame)))
+            _draw_panel(axes, panel, lines, scale, (scale * ends[0], scale * ends[1]))
             axes.set_title(title)
         for axes in grid[:, 0]:
             _name_lines(axes, lines, frame)
@@ -80,19 +80,17 @@ def _lines(frame: pd.DataFrame) -> list[Line]:
     ]
 
 
-def _reach(frame: pd.DataFrame) -> pd.Series:
-    """All ends of intervals, or the means where no group has two subjects, hence none an interval."""
-    ends = frame[["ci_low", "ci_high"]].stack().dropna()
-    return frame.difference if ends.empty else ends
-
-
-def _ends(values: pd.Series) -> tuple[float, float]:
-    """Of the common axis: all interval ends, but no further out than half of what the middle 80 % of them span."""
-    low, high = values.quantile(0.1), values.quantile(0.9)
+def common_axis(frame: pd.DataFrame) -> tuple[float, float]:
+    """Both ends: 0, every mean, and of the intervals what lies no further out than half of what the middle 80 % of
+    their ends span, so that one wide interval does not press all others together.
+    """
+    bounds = frame[["ci_low", "ci_high"]].stack().dropna()  # none where no group has two subjects
+    low, high = (bounds.quantile(0.1), bounds.quantile(0.9)) if len(bounds) else (0.0, 0.0)
     room = 0.5 * (high - low)
-    inner = max(values.min(), low - room), min(values.max(), high + room)
-    margin = 0.05 * max(inner[1] - inner[0], 0.1)
-    return min(inner[0], 0.0) - margin, max(inner[1], 0.0) + margin
+    inner = bounds.clip(low - room, high + room)
+    held = pd.concat([frame.difference, inner, pd.Series([0.0])])
+    margin = 0.05 * (float(held.max() - held.min()) or 1.0)
+    return float(held.min()) - margin, float(held.max()) + margin
 
 
 def _draw_panel(axes: Axes, panel: pd.DataFrame, lines: list[Line], scale: int, ends: tuple[float, float]) -> None:
@@ -104,12 +102,8 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, lines: list[Line], scale: int, 
         for beyond, end, arrow in ((low < ends[0], ends[0], "<"), (high > ends[1], ends[1], ">")):
             if beyond:
                 axes.plot(end, place, arrow, color=COLOUR, markersize=3.2, clip_on=False)
-        if ends[0] <= mean <= ends[1]:
-            axes.hlines(place, max(low, ends[0]), min(high, ends[1]), color=COLOUR, linewidth=1.1)
-            axes.plot(mean, place, "o", color=COLOUR, markersize=3.2, mfc=COLOUR if told else "white")
-        else:
-            edge, side = (ends[0], "left") if mean < ends[0] else (ends[1], "right")
-            axes.text(edge, place, f"  {mean:+.1f}  ", ha=side, va="center", fontsize=6)
+        axes.hlines(place, max(low, ends[0]), min(high, ends[1]), color=COLOUR, linewidth=1.1)
+        axes.plot(mean, place, "o", color=COLOUR, markersize=3.2, mfc=COLOUR if told else "white")
     axes.set_xlim(ends)
     axes.grid(False, axis="y")
     axes.xaxis.set_tick_params(labelbottom=True)
