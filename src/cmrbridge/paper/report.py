@@ -53,7 +53,7 @@ def _answer(study: Study) -> dict[str, Any]:
         "gaps": content.gap_tables(dice_by_target(study.summary)),
         "primary": [line for primary, line in told if primary],
         "others": [line for primary, line in told if not primary],
-        "overall": overall(study.compared),
+        "overall": overall(study.compared, [arm for arm, seen in about.access.items() if seen == "oracle"]),
         "baseline": ", ".join(sorted(set(study.compared.baseline))),
         "arms": content.arms_table(about.access, seeds),
         "conditions": study.conditions,

@@ -10,7 +10,7 @@ import pandas as pd
 from cmrbridge.evaluation.claimed import compare_claims
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.paper.figures import draw_gap
-from cmrbridge.paper.findings import overall, sentence
+from cmrbridge.paper.findings import counts, overall, sentence
 from cmrbridge.paper.report import About, Files, write_report
 from cmrbridge.paper.style import p_value
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, read_comparisons, write_tables
@@ -156,16 +156,35 @@ def test_report_of_one_arm_has_no_endpoint_and_says_so(study: Path, pictures: di
     compare_arms(settings=ComparisonSettings("real"), **files)
     claims = {"claims": [], "claimed": study / "claims.csv"}
     compare_claims(settings=ComparisonSettings("real"), cases=study / "cases.csv", **claims)
-    write_tables(**files, published=PUBLISHED, folder=study / "tables")
+    write_tables(**files, published=PUBLISHED, oracles=[], folder=study / "tables")
     assert "No comparison of this study" in write(study, pictures)
 
 
 def test_nothing_significant_is_said_plainly(study: Path) -> None:
     compared = read_comparisons(study / "comparisons.csv").assign(p_holm=0.4, seed_sd=0.5)
-    assert overall(compared).startswith("None of the study's 108 comparisons is significant")
+    assert overall(compared, ["oracle"]) == (
+        "Of the study's 48 comparisons with the baseline on targets, none is significant after Holm's "
+        "correction over all 108: no difference there should be read as an effect. "
+        "Of the 60 others (the oracle's and those on the source's own test subjects), none is."
+    )
     text = sentence(next(compared.itertuples()), 2)
     assert "not significant" in text
     assert "the seed alone may explain it" in text
+
+
+def test_neither_the_oracle_nor_the_source_counts_as_a_remedy(study: Path) -> None:
+    compared = read_comparisons(study / "comparisons.csv")
+    remedy = (compared.target != "aurora") & (compared.arm == "synthetic") & (compared.metric == "dice")
+    compared = compared.assign(p_holm=0.4, difference=0.1)
+    compared.loc[remedy | (compared.arm == "oracle") | (compared.target == "aurora"), "p_holm"] = 0.01
+    assert counts(compared, ["oracle"]) == {
+        "comparisons": 108,
+        "comparisons_on_targets": 48,
+        "significant_after_holm": 8,
+        "significantly_better": 8,
+        "significantly_worse": 0,
+        "significant_of_the_others": 60,
+    }
 
 
 def test_significance_has_a_direction(study: Path) -> None:
@@ -187,6 +206,7 @@ def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Pat
         cases=study / "cases.csv",
         comparisons=study / "comparisons.csv",
         published=PUBLISHED,
+        oracles=["oracle"],
         folder=study / "tables",
     )
     assert WHY_P_DIFFER in (study / "tables" / "comparisons.tex").read_text()
