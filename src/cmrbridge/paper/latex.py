@@ -28,7 +28,8 @@ def escape(text: str) -> str:
 def longtable(frame: pd.DataFrame, caption: str, label: str) -> str:
     """A table of text that may run over pages, with booktabs' rules, caption and label; numbers end flush right.
 
-    Long text is set in paragraphs, headings that are wider than their cells in lines, and a table wider than a page of A4 lies on its side.
+    Long text is set in paragraphs, headings wider than their cells in lines. A table wider than a page of A4 lies on
+    its side.
     """
     text = frame.astype(str)
     same = [name for name in FOLDED if len(text) > 1 and name in text and text[name].nunique() == 1]

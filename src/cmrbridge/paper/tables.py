@@ -21,8 +21,9 @@ CAPTIONS = {
     "results": "Scores of every arm: mean ± standard deviation (SD) and median over n subjects, each of which is the "
     "mean over its phases and training runs. {study}",
     "comparisons": "Every arm against the one in column Against: difference of the means with Welch's 95 % "
-    "confidence interval, n subjects of either arm, tests (Holm's correction is over all rows), Hedges' g, standard deviation "
-    "(SD) between training runs, share of the gap to the oracle that the arm closes; ★ marks the primary endpoint. "
+    "confidence interval, n subjects of either arm, tests (Holm's correction is over all rows), Hedges' g, standard "
+    "deviation (SD) between training runs, share of the gap to the oracle that the arm closes; ★ marks the primary "
+    "endpoint. "
     f"{WHY_P_DIFFER} "
     "{study}",
     "clinical": "Agreement with the reference: bias (mean of prediction − reference) ± standard deviation (SD) and "
