@@ -4,32 +4,7 @@ Needs   STUDY and RUNS of common.smk
 Makes   functions; no rule
 """
 
-
-def roles_of(domain):
-    """What the chosen scenarios do with a domain, in words."""
-    found = []
-    for scenario in scenarios_of(STUDY).values():
-        found += ["source"] if domain == scenario["source"] else []
-        found += ["images without outlines"] if domain in scenario["unlabelled"] else []
-        found += ["target"] if domain in scenario["targets"] else []
-    found += ["segmented, never scored"] if domain in STUDY["apply"]["domains"] else []
-    return list(dict.fromkeys(found))
-
-
-def averaged():
-    """Arms whose prediction is a mean, and over what."""
-    arms = RUNS.drop_duplicates("arm")
-    flips = [
-        one.arm
-        for one in arms.itertuples()
-        if one.test_time and STUDY["test_time"][one.test_time]["method"] == "flip"
-    ]
-    both = list(arms.arm[arms.ensemble.astype(bool)])
-    parts = [
-        *([f"over mirror images: {', '.join(flips)}"] if flips else []),
-        *([f"over original and redrawn image: {', '.join(both)}"] if both else []),
-    ]
-    return "Averaged " + "; ".join(parts) if parts else "None"
+from cmrbridge.plan import words
 
 
 def about_study():
@@ -41,9 +16,13 @@ def about_study():
         "reference": STUDY["comparisons"]["reference"],
         "notes": STUDY["notes"],
         "access": access.to_dict(),
+        "arms": words.arms(STUDY, RUNS),
+        "augmentations": words.augmentations(STUDY),
         "trained_as": networks_used(RUNS),
         "scenarios": {name: one["source"] for name, one in scenarios_of(STUDY).items()},
-        "roles": {domain: roles_of(domain) for domain in domains_of(STUDY)},
+        "roles": {
+            domain: words.roles(STUDY, RUNS, domain) for domain in domains_of(STUDY)
+        },
         "readers": readers,
         "nominal": [
             domain
@@ -55,18 +34,20 @@ def about_study():
             "size": STUDY["image"]["size"],
             "spacing": STUDY["image"]["spacing_mm"],
             "split_seed": STUDY["split"]["seed"],
-            "ensembles": averaged(),
+            "ensembles": words.averaged(STUDY, RUNS),
         },
     }
 
 
 def identity_of(wildcards):
-    """What the card says of a run's network."""
-    return identity_at(run_at(wildcards))
+    """What the card says of a run's network, and of what it is helped by when it is tested."""
+    run = run_at(wildcards)
+    own = {"trained_as": run.trained_as, "at_test": words.at_test(STUDY, run)}
+    return identity_at(run) | own
 
 
 def identity_at(run):
-    """The same of a row of the grid."""
+    """What the network of a row of the grid learnt from."""
     beside = [
         *(["generated pairs"] if run.synthetic else []),
         *([f"its images redrawn by {run.translated}"] if run.translated else []),

@@ -23,6 +23,7 @@ rule tables:
         runtime=more(10),
     params:
         code=code("tables", "cmrbridge.paper.tables"),
+        oracles=sorted(set(RUNS.arm[RUNS.access == "oracle"])),
     script:
         "../scripts/tables.py"
 

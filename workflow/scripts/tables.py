@@ -8,5 +8,6 @@ with job(snakemake):
         cases=Path(snakemake.input.cases),
         comparisons=Path(snakemake.input.comparisons),
         published=Path(snakemake.input.published),
+        oracles=snakemake.params.oracles,
         folder=Path(snakemake.output.folder),
     )

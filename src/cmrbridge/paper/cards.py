@@ -26,7 +26,7 @@ INTENDED_USE = (
 @dataclass(frozen=True)
 class Identity:
     """Which network: its run's keys, what it was trained on (domains) and beside (in words), and what its arm may see
-    of a target."""
+    of a target; trained_as: the arm whose weights it has; at_test: what its arm does at test time, in words, or ""."""
 
     study: str
     source: str
@@ -36,6 +36,8 @@ class Identity:
     training: tuple[str, ...]
     beside: tuple[str, ...]
     access: str
+    trained_as: str
+    at_test: str
 
 
 def write_card(
@@ -64,12 +66,13 @@ def write_card(
         "## Training data",
         training_data(identity.training, people),
         "## Metrics",
-        "Mean ± standard deviation over n test subjects, each the mean over its phases, of this one network:",
+        "Mean ± standard deviation over n test subjects, each the mean over its phases, of this one network"
+        f"{', with ' + identity.at_test if identity.at_test else ''}:",
         metrics_table(scored[scored.seed == identity.seed], identity.source, people) + "\n" + between_seeds(scored),
         "## Limits",
         limits(identity.training, scored[scored.seed == identity.seed], people),
         "## How to load",
-        _loading(model, identity.architecture),
+        _loading(model, identity),
     ]
     card.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -88,16 +91,26 @@ def _what(identity: Identity, model: Path, about: Record) -> str:
     versions = about.get("versions") or {}
     return (
         f"A network of the architecture {identity.architecture} with {parameters(model):,} parameters, trained by the "
-        f"recipe “{identity.arm}” of the study {identity.study} on {', '.join(identity.training)}"
+        f"recipe “{identity.trained_as}” of the study {identity.study} on {', '.join(identity.training)}"
         f"{' beside ' + ', '.join(identity.beside) if identity.beside else ''}; {schedule(about)}, "
         f"seed {identity.seed}, {duration(about.get('wall_seconds') or 0)} on {about.get('device')} "
         f"({about.get('device_name', 'unknown')}) in {about.get('precision') or 'an unrecorded precision'}. "
         "It outlines the left ventricular cavity (LV), its myocardium (MYO) and the right ventricular cavity (RV) in "
-        "short-axis slices.\n\n"
+        f"short-axis slices.{_shared(identity)}\n\n"
         f"Code {about.get('git_commit')}, cmrbridge {versions.get('cmrbridge', 'unknown')}, torch "
         f"{versions.get('torch', 'unknown')}, {about.get('started')}. "
         f"What the arm may see of a target: {identity.access}."
     )
+
+
+def _shared(identity: Identity) -> str:
+    """What an arm that trains no network of its own, or helps it at test time, adds to the weights."""
+    own = f" The arm “{identity.arm}” has the weights of the arm “{identity.trained_as}”, which trains alike."
+    told = own if identity.arm != identity.trained_as else ""
+    if not identity.at_test:
+        return told
+    without = f"; without it, see the scores of “{identity.trained_as}”" if told else ""
+    return f"{told} Its scores are those with {identity.at_test}{without}."
 
 
 def training_data(training: Sequence[str], people: pd.DataFrame) -> str:
@@ -184,13 +197,14 @@ def limits(training: Sequence[str], scored: pd.DataFrame, people: pd.DataFrame) 
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _loading(model: Path, architecture: str) -> str:
+def _loading(model: Path, identity: Identity) -> str:
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
-    if architecture.startswith("nnunet"):
+    if identity.architecture.startswith("nnunet"):
         how = "It holds nnU-Net's plans in its header; `cmrbridge.segmentation.nnunet` predicts from this file alone."
     else:
         how = (
             "```python\nfrom pathlib import Path\nfrom cmrbridge.segmentation.predict import load_segmenter\n\n"
             f'network, size = load_segmenter(Path("{model.name}"), "cpu")  # slices of size × size pixels\n```'
         )
-    return f"`{model.name}`, {model.stat().st_size:,} bytes, SHA-256 `{digest}`.\n\n{how}"
+    alone = f"\n\nThat is the network alone, without {identity.at_test}." if identity.at_test else ""
+    return f"`{model.name}`, {model.stat().st_size:,} bytes, SHA-256 `{digest}`.\n\n{how}{alone}"

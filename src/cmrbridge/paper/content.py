@@ -6,11 +6,18 @@ from typing import Any
 
 import pandas as pd
 
+from cmrbridge.core.anatomy import RULES
 from cmrbridge.evaluation.frames import MEAN
 from cmrbridge.paper import failures, records
-from cmrbridge.paper.render import Table, shared_apart, table
-from cmrbridge.paper.study import Study
+from cmrbridge.paper.generators import MEASURE_NAMES
+from cmrbridge.paper.render import Table, percent, shared_apart, table
+from cmrbridge.paper.study import About, Study
 from cmrbridge.paper.style import METRIC_NAMES, in_order
+
+RULE_WORDS = RULES | {
+    "wall_thickness": "the wall's mean thickness lies within the 0.5–99.5 percentiles of real masks",
+    "all": "all of these",
+}
 
 
 def gap_tables(dice: pd.DataFrame) -> list[tuple[str, Table]]:
@@ -22,13 +29,23 @@ def gap_tables(dice: pd.DataFrame) -> list[tuple[str, Table]]:
     for (source, architecture), rows in titled.groupby(["source", "architecture"]):
         heads = rows.assign(away=rows.target != source).sort_values(["away", "target"])["head"].unique()
         wide = rows.pivot(index="arm", columns="head", values="text").reindex(in_order(rows.arm))[list(heads)]
-        found.append((f"Trained on {source}, {architecture}", table(wide.reset_index(names="Arm"))))
+        found.append((f"Source {source}, {architecture}", table(wide.reset_index(names="Arm"))))
     return found
 
 
-def arms_table(access: Mapping[str, str], seeds: Mapping[str, int]) -> Table:
-    rows = [(arm, access.get(arm, "not declared"), seeds[arm]) for arm in in_order(seeds)]
-    return table(pd.DataFrame(rows, columns=["Arm", "Access to the target", "Training runs"]))
+def arms_table(about: About, seeds: Mapping[str, int]) -> Table:
+    """A row per arm: what it learns from, what it adds, what it may see of a target, how often it was trained."""
+    rows = [
+        {
+            "Arm": arm,
+            "Trained on": about.arms.get(arm, {}).get("training", "not declared"),
+            "What it does": about.arms.get(arm, {}).get("does", "not declared"),
+            "Access to the target": about.access.get(arm, "not declared"),
+            "Training runs": seeds[arm],
+        }
+        for arm in in_order(seeds)
+    ]
+    return table(pd.DataFrame(rows))
 
 
 def datasets_table(paths: Sequence[Path]) -> Table:
@@ -54,7 +71,7 @@ def datasets_table(paths: Sequence[Path]) -> Table:
 def fidelity_table(path: Path) -> Table:
     """Each measure of generated pairs with its range, beside the same measure between real subjects."""
     frame = pd.read_csv(path)
-    shown = {"What": frame["what"], "Measure": frame.measure}
+    shown = {"What": frame["what"], "Measure": frame.measure.replace(MEASURE_NAMES)}
     for title in ("generated", "reference"):
         ends = [frame[f"{title}_{end}"].map("{:.3g}".format) for end in ("low", "high")]
         shown[title.capitalize()] = frame[title].map("{:.3g}".format) + " (" + ends[0] + " to " + ends[1] + ")"
@@ -62,9 +79,26 @@ def fidelity_table(path: Path) -> Table:
     return table(pd.DataFrame(shown))
 
 
-def folders_of(path: Path) -> str:
-    """The folders that tell one table of generated masks from another."""
-    return " / ".join(path.parts[-4:-1])
+def validity_table(path: Path) -> Table:
+    """Each rule of anatomy in words, and the shares of generated and of real masks that keep it."""
+    frame = pd.read_csv(path)
+    shown = {
+        "Rule": frame.rule.replace(RULE_WORDS),
+        "Generated": frame.samples.map(percent),
+        "n generated": frame.n_samples,
+        "Real, held out": frame.held_out.map(percent).where(frame.held_out.notna(), "–"),
+        "n real": frame.n_held_out,
+    }
+    return table(pd.DataFrame(shown))
+
+
+def named_by(path: Path) -> str:
+    """What tells one table of a generator from another, by the folders that it lies in: source, seed, and the method or
+    how long the generator was trained."""
+    source, seed, last = path.parts[-4:-1]
+    moments = {"sample": "", "end": ", at the end of its training"}
+    steps = f", after {last.removeprefix('step-')} steps" if last.startswith("step-") else f", {last}"
+    return f"{source}, generator's {seed.replace('-', ' ')}{moments.get(last, steps)}"
 
 
 def means_and_structures(rows: pd.DataFrame, shown: Callable[[pd.DataFrame], pd.DataFrame]) -> tuple[Any, Any]:
@@ -114,6 +148,7 @@ def checklist_facts(study: Study) -> dict[str, Any]:
 def _endpoint(compared: pd.DataFrame) -> str:
     rows = compared[compared.primary]
     named = [
-        f"{METRIC_NAMES[one.metric]} of {one.arm} against {one.baseline} on {one.target}" for one in rows.itertuples()
+        f"{METRIC_NAMES[one.metric]} of {one.arm} with {one.architecture} against {one.baseline} on {one.target}"
+        for one in rows.itertuples()
     ]
     return "; ".join(named) or "none"

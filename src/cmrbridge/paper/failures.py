@@ -45,7 +45,7 @@ def missed_table(counts: pd.DataFrame) -> pd.DataFrame:
     rank = {arm: place for place, arm in enumerate(in_order(bad.arm))}
     bad = bad.assign(rank=bad.arm.map(rank)).sort_values(["source", "architecture", "target", "rank"])
     shown = {
-        "Trained on": bad.source,
+        "Source": bad.source,
         "Architecture": bad.architecture,
         "Target": bad.target,
         "Arm": bad.arm,
@@ -85,7 +85,7 @@ def worst_cases(cases: pd.DataFrame, arms: Sequence[str], people: pd.DataFrame) 
         "Pathology": worst.pathology,
     }
     if worst.source.nunique() * worst.architecture.nunique() > 1:
-        shown = {"Trained on": worst.source, "Architecture": worst.architecture, **shown}
+        shown = {"Source": worst.source, "Architecture": worst.architecture, **shown}
     return table(pd.DataFrame(shown))
 
 

@@ -1,5 +1,6 @@
 """What the comparisons say, in plain sentences."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -69,31 +70,45 @@ def verdict(row: Any, comparisons: int) -> str:
     return " ".join(parts)
 
 
-def counts(compared: pd.DataFrame) -> dict[str, int]:
-    """How many comparisons there are, how many survive Holm's correction, and which way these go."""
-    kept = compared[compared.p_holm < SIGNIFICANT]
+def counts(compared: pd.DataFrame, oracles: Collection[str]) -> dict[str, int]:
+    """How many comparisons there are; how many are with the baseline on targets, without the oracles'; how many of
+    these survive Holm's correction, which is over all, and which way they go; how many of the others survive it.
+
+    oracles: the arms that saw the targets' outlines, ceilings and no remedies. At home there is no gap to remedy.
+    """
+    away = (compared.target != compared.source) & ~compared.arm.isin(list(oracles))
+    kept = compared[away & (compared.p_holm < SIGNIFICANT)]
     better = int(((kept.difference > 0) == kept.metric.isin(HIGHER_IS_BETTER)).sum())
     return {
         "comparisons": len(compared),
+        "comparisons_on_targets": int(away.sum()),
         "significant_after_holm": len(kept),
         "significantly_better": better,
         "significantly_worse": len(kept) - better,
+        "significant_of_the_others": int((~away & (compared.p_holm < SIGNIFICANT)).sum()),
     }
 
 
-def overall(compared: pd.DataFrame) -> str:
-    """How many of all comparisons survive the correction, and which way they go."""
-    found = counts(compared)
+def overall(compared: pd.DataFrame, oracles: Collection[str]) -> str:
+    """How many comparisons on targets survive the correction, and which way they go; then how many of the others."""
+    found = counts(compared, oracles)
+    others = found["comparisons"] - found["comparisons_on_targets"]
+    away = f"Of the study's {found['comparisons_on_targets']} comparisons with the baseline on targets"
+    holm = f"significant after Holm's correction over all {found['comparisons']}"
     if found["significant_after_holm"] == 0:
-        return (
-            f"None of the study's {found['comparisons']} comparisons is significant after Holm's correction. "
-            "No difference below should be read as an effect."
+        first = f"{away}, none is {holm}: no difference there should be read as an effect."
+    else:
+        number, better = found["significant_after_holm"], found["significantly_better"]
+        first = (
+            f"{away}, {number} {'is' if number == 1 else 'are'} {holm}: {better} better than the baseline, "
+            f"{found['significantly_worse']} worse."
         )
-    return (
-        f"{found['significant_after_holm']} of the study's {found['comparisons']} comparisons are significant after "
-        f"Holm's correction: {found['significantly_better']} better than the baseline, "
-        f"{found['significantly_worse']} worse."
-    )
+    if not others:
+        return first
+    ceiling = "the oracle's and " if compared.arm.isin(list(oracles)).any() else ""
+    number = found["significant_of_the_others"]
+    so = {0: "none is", 1: "1 is"}.get(number, f"{number} are")
+    return f"{first} Of the {others} others ({ceiling}those on the source's own test subjects), {so}."
 
 
 def gaps(cases: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """LaTeX: tables over pages with booktabs, and numbers as macros."""
 
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -27,21 +28,37 @@ def escape(text: str) -> str:
 def longtable(frame: pd.DataFrame, caption: str, label: str) -> str:
     """A table of text that may run over pages, with booktabs' rules, caption and label; numbers end flush right.
 
-    Long text is set in paragraphs, and a table wider than a page of A4 lies on its side.
+    Long text is set in paragraphs, headings wider than their cells in lines. A table wider than a page of A4 lies on
+    its side.
     """
     text = frame.astype(str)
     same = [name for name in FOLDED if len(text) > 1 and name in text and text[name].nunique() == 1]
     heading = escape(caption + "".join(f" {name}: {text[name].iloc[0]}." for name in same))
     shown = text.drop(columns=same)
-    widths = [max(map(len, [name, *shown[name]])) for name in shown]
+    heads = [_lines(name, shown[name]) for name in shown]
+    widths = [max(map(len, [*head, *shown[name]])) for name, head in zip(shown, heads)]
     columns = [_column(shown[name], width) for name, width in zip(shown, widths)]
-    table = shown.map(escape).rename(columns=escape).to_latex(
+    titles = [_stacked(head, column) for head, column in zip(heads, columns)]
+    table = shown.map(escape).set_axis(titles, axis=1).to_latex(
         index=False, escape=False, longtable=True, caption=heading, label=label, column_format="".join(columns)
     )  # fmt: skip
     table = table.replace(f"\\caption[]{{{heading}}}", r"\caption[]{(continued)}")
     lies = sum(min(width, PARAGRAPH) + 2 for width in widths) > PORTRAIT
     opening, closing = (r"\begin{landscape}", r"\end{landscape}") if lies else (r"\begingroup", r"\endgroup")
-    return f"{PACKAGES}{opening}\\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n{table}{closing}\n"
+    space = 2 if lies else 3  # points: fifteen columns of comparisons then fit the margins of LaTeX's own A4
+    return f"{PACKAGES}{opening}\\footnotesize\\setlength{{\\tabcolsep}}{{{space}pt}}\n{table}{closing}\n"
+
+
+def _lines(name: str, cells: pd.Series) -> list[str]:
+    """A heading in lines no longer than the column's cells where its words allow it."""
+    widest = max(map(len, [*name.split(), *cells]), default=1)
+    return textwrap.wrap(name, max(widest, 1), break_long_words=False, break_on_hyphens=False) or [name]
+
+
+def _stacked(lines: Sequence[str], column: str) -> str:
+    """The lines of a heading above one another, flush as its column is."""
+    text = r"\\".join(map(escape, lines))
+    return rf"\shortstack[{'r' if column == 'r' else 'l'}]{{{text}}}" if len(lines) > 1 else text
 
 
 def _column(cells: pd.Series, width: int) -> str:

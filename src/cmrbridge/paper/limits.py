@@ -154,9 +154,15 @@ def _accesses(facts: Facts) -> Iterator[str]:
 
 
 def _machines(facts: Facts) -> Iterator[str]:
-    kinds = {f"{one.record.get('device')}/{one.record.get('precision')}" for one in facts.trainings}
-    if len(kinds) > 1:
-        yield f"Trainings ran on different devices or precisions ({_and(sorted(kinds))}): these are not one experiment."
+    for architecture in dict.fromkeys(one.architecture for one in facts.trainings):  # arms are compared within one
+        own = [one.record for one in facts.trainings if one.architecture == architecture]
+        for what in ("device", "precision"):  # nnU-Net's trainings record no precision
+            kinds = sorted({str(record[what]) for record in own if record.get(what)})
+            if len(kinds) > 1:
+                yield (
+                    f"Trainings of {architecture} ran on more than one {what} ({_and(kinds)}): these are not one "
+                    "experiment."
+                )
 
 
 def _code(facts: Facts) -> Iterator[str]:

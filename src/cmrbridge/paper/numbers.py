@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,11 +17,15 @@ Path = tuple[str, ...]
 
 
 def numbers(
-    cases: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame, clinical: pd.DataFrame
+    cases: pd.DataFrame,
+    summary: pd.DataFrame,
+    compared: pd.DataFrame,
+    clinical: pd.DataFrame,
+    oracles: Collection[str],
 ) -> dict[str, Any]:
     """Counts, mean Dice per source, target and arm, gaps, the endpoint's comparisons, agreement of clinical quantities.
 
-    summary, compared, clinical: of `summarise`, `compare_arms`, `clinical_agreement`.
+    summary, compared, clinical: of `summarise`, `compare_arms`, `clinical_agreement`; oracles: see `counts`.
     """
     dice = dice_by_target(summary)
     keys = ["source", "target", "architecture", "arm", "n", "mean", "sd", "median"]
@@ -29,7 +33,7 @@ def numbers(
         "studies": sorted(set(cases.study)),
         "subjects": {target: int(count) for target, count in cases.groupby("target").subject.nunique().items()},
         "seeds": {arm: int(count) for arm, count in cases.groupby("arm").seed.nunique().items()},
-        **counts(compared),
+        **counts(compared, oracles),
         "primary": _records(compared[compared.primary].drop(columns="primary")),
         "endpoint": _records(endpoint(compared).drop(columns="primary")),
         "dice": _records(dice[keys].round(6)),

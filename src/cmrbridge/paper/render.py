@@ -28,7 +28,7 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["number"] = number
+    environment.globals.update(number=number, percent=percent)
     return environment.get_template(template).render(context)
 
 
@@ -50,6 +50,11 @@ def shared_apart(frame: pd.DataFrame) -> tuple[str, Table]:
 def number(value: float | None, digits: int = 2) -> str:
     """A measured figure as text; too few subjects leave some unknown."""
     return "unknown" if value is None else f"{value:.{digits}f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as text."""
+    return "unknown" if share is None else f"{100 * share:.3g} %"
 
 
 def embedded(path: Path) -> dict[str, Any]:

@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from cmrbridge.paper import checklist, content, failures, records
 from cmrbridge.paper.findings import dice_by_target, endpoint, gap_sentences, overall, seeds_per_arm, sentence
 from cmrbridge.paper.flow import count_flow
@@ -53,9 +51,10 @@ def _answer(study: Study) -> dict[str, Any]:
         "gaps": content.gap_tables(dice_by_target(study.summary)),
         "primary": [line for primary, line in told if primary],
         "others": [line for primary, line in told if not primary],
-        "overall": overall(study.compared),
+        "overall": overall(study.compared, [arm for arm, seen in about.access.items() if seen == "oracle"]),
         "baseline": ", ".join(sorted(set(study.compared.baseline))),
-        "arms": content.arms_table(about.access, seeds),
+        "arms": content.arms_table(about, seeds),
+        "augmentations": about.augmentations,
         "conditions": study.conditions,
         "verdicts": give_verdicts(study.claimed, study.cases, networks_of(study), about.nominal, study.conditions),
     }
@@ -81,10 +80,10 @@ def _data(study: Study) -> dict[str, Any]:
 
 def _generators(files: Files) -> dict[str, Any]:
     return {
-        "validity": [(content.folders_of(path), table(pd.read_csv(path))) for path in files.validity],
-        "fidelity": [(content.folders_of(path), content.fidelity_table(path)) for path in files.fidelity],
-        "audits": [(content.folders_of(path), json.loads(path.read_text(encoding="utf-8"))) for path in files.audits],
-        "choices": [(content.folders_of(path), json.loads(path.read_text(encoding="utf-8"))) for path in files.choices],
+        "validity": [(content.named_by(path), content.validity_table(path)) for path in files.validity],
+        "fidelity": [(content.named_by(path), content.fidelity_table(path)) for path in files.fidelity],
+        "audits": [(content.named_by(path), json.loads(path.read_text(encoding="utf-8"))) for path in files.audits],
+        "choices": [(content.named_by(path), json.loads(path.read_text(encoding="utf-8"))) for path in files.choices],
     }
 
 

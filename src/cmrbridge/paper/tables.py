@@ -1,6 +1,6 @@
 """The tables of the paper in three dresses each, and the numbers that a text quotes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ WHY_P_DIFFER = (
 CAPTIONS = {
     "results": "Scores of every arm: mean ± standard deviation (SD) and median over n subjects, each of which is the "
     "mean over its phases and training runs. {study}",
-    "comparisons": "Every arm against the one in column Against: difference of the means with its 95 % confidence "
-    "interval, n subjects of either arm, tests (Holm's correction is over all rows), Hedges' g, standard deviation "
-    "(SD) between training runs, share of the gap to the oracle that the arm closes; ★ marks the primary endpoint. "
+    "comparisons": "Every arm against the one in column Against: difference of the means with Welch's 95 % "
+    "confidence interval, n subjects of either arm, tests (Holm's correction is over all rows), Hedges' g, standard "
+    "deviation (SD) between training runs, share of the gap to the oracle that the arm closes; ★ marks the primary "
+    "endpoint. "
     f"{WHY_P_DIFFER} "
     "{study}",
     "clinical": "Agreement with the reference: bias (mean of prediction − reference) ± standard deviation (SD) and "
@@ -34,10 +35,11 @@ CAPTIONS = {
 }
 
 
-def write_tables(*, cases: Path, comparisons: Path, published: Path, folder: Path) -> None:
+def write_tables(*, cases: Path, comparisons: Path, published: Path, oracles: Collection[str], folder: Path) -> None:
     """``folder``/{results,comparisons,clinical,published}.{csv,tex,md} and numbers.{json,tex}.
 
-    csv at full precision, the others rounded. published: table of other works' numbers with setting and source.
+    csv at full precision, the others rounded. published: table of other works' numbers with setting and source;
+    oracles: arms that saw the targets' outlines.
     """
     folder.mkdir(parents=True, exist_ok=True)
     frame, compared = read_cases(cases), ordered(read_comparisons(comparisons))
@@ -49,7 +51,7 @@ def write_tables(*, cases: Path, comparisons: Path, published: Path, folder: Pat
         ("published", others, published_table(others)),
     ):
         _write(folder, name, full, shown, CAPTIONS[name].format(study=about(frame)))
-    found = numbers(frame, summary, compared, clinical)
+    found = numbers(frame, summary, compared, clinical, oracles)
     (folder / "numbers.json").write_text(as_json(found), encoding="utf-8")
     (folder / "numbers.tex").write_text(macros(quotations(found)), encoding="utf-8")
 

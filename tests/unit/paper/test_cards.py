@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.paper.cards import Identity, parameters, write_card
 from cmrbridge.paper.checklist import AUTHOR, ITEMS, as_markdown
 
-WHO = Identity("demo", "home", "plain", "unet2d", 0, ("home",), ("generated pairs",), "none")
+WHO = Identity("demo", "home", "plain", "unet2d", 0, ("home",), ("generated pairs",), "none", "plain", "")
 RECORD = {
     "params": {"settings": {"loop": {"steps": 70}, "batch": 16}},
     "device": "cpu",
@@ -31,7 +32,7 @@ def write_model(path: Path) -> None:
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(44))
 
 
-def card(folder: Path) -> str:
+def card(folder: Path, who: Identity = WHO) -> str:
     model, record = folder / "model.safetensors", folder / "record.json"
     write_model(model)
     record.write_text(json.dumps(RECORD))
@@ -49,7 +50,7 @@ def card(folder: Path) -> str:
     table = pd.DataFrame(rows).assign(structure="LV", region="whole", metric="dice")
     table.to_csv(folder / "cases.csv", index=False)
     write_card(
-        identity=WHO,
+        identity=who,
         model=model,
         record=record,
         cases=folder / "cases.csv",
@@ -74,6 +75,18 @@ def test_the_card_tells_weights_origin_scores_and_limits(tmp_path: Path) -> None
         "between its 2 trainings, in points of Dice: away 14.1, home 0.0.",  # means 0.3 and 0.5: 0.2 / √2
         "scored Dice 0 on 1 of the 3 structures",
         hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest(),
+    ):
+        assert expected in text
+
+
+def test_a_card_whose_scores_need_more_than_the_weights_says_so(tmp_path: Path) -> None:
+    text = card(tmp_path, replace(WHO, arm="da", trained_as="plain", at_test="test images redrawn"))
+    for expected in (
+        "recipe “plain” of the study",
+        "The arm “da” has the weights of the arm “plain”, which trains alike.",
+        "Its scores are those with test images redrawn; without it, see the scores of “plain”.",
+        "of this one network, with test images redrawn:",
+        "That is the network alone, without test images redrawn.",
     ):
         assert expected in text
 

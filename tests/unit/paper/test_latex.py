@@ -98,6 +98,11 @@ def test_a_table_is_balanced_whatever_its_cells_hold() -> None:
     assert "Source: a." in text
 
 
+def test_a_heading_does_not_make_its_column_wider_than_its_cells() -> None:
+    text = longtable(pd.DataFrame({"Share of gap": ["100 %"], "Mixed p": ["< 0.001"]}), "c", "l")
+    assert r"\shortstack[r]{Share\\of\\gap} & Mixed p \\" in text
+
+
 def test_a_table_wider_than_the_page_lies_on_its_side() -> None:
     wide = pd.DataFrame({f"column {index}": ["1.000 ± 0.100"] * 2 for index in range(9)})
     assert r"\begin{landscape}" in longtable(wide, "c", "l")

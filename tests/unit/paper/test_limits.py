@@ -9,7 +9,7 @@ from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.paper.limits import FEW, Facts, limits
 from cmrbridge.paper.records import Training
 
-GPU = {"device": "cuda", "precision": "bfloat16"}
+HALF = {"device": "cpu", "precision": "bfloat16"}
 
 
 def people() -> pd.DataFrame:
@@ -52,6 +52,11 @@ def test_a_study_without_faults_has_no_limits_of_its_own() -> None:
     assert limits(facts()) == []
 
 
+def test_architectures_may_differ_in_device_and_precision() -> None:
+    caged = replace(facts().trainings[0], architecture="nnunet2d", record={"device": "cuda", "precision": None})
+    assert limits(replace(facts(), trainings=[*facts().trainings, caged])) == []
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -67,8 +72,8 @@ def test_a_study_without_faults_has_no_limits_of_its_own() -> None:
         ({"spacing_mm": 2.5}, "finest file has 1.5 mm"),
         ({"access": {"plain": "none", "oracle": "oracle"}}, "oracle: such an arm"),
         (
-            {"trainings": [*facts().trainings, replace(facts().trainings[0], record=GPU)]},
-            "cpu/float32 and cuda/bfloat16",
+            {"trainings": [*facts().trainings, replace(facts().trainings[0], record=HALF)]},
+            "Trainings of unet2d ran on more than one precision (bfloat16 and float32)",
         ),
         ({"records": [{"git_commit": "abc"}, {"git_commit": "def"}]}, "2 states of the code"),
         ({"records": [{"git_commit": "abc+dirty"}]}, "files that no commit holds"),

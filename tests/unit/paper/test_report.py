@@ -10,7 +10,7 @@ import pandas as pd
 from cmrbridge.evaluation.claimed import compare_claims
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.paper.figures import draw_gap
-from cmrbridge.paper.findings import overall, sentence
+from cmrbridge.paper.findings import counts, overall, sentence
 from cmrbridge.paper.report import About, Files, write_report
 from cmrbridge.paper.style import p_value
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, read_comparisons, write_tables
@@ -47,6 +47,8 @@ def write(study: Path, pictures: dict) -> str:
             reference="real",
             notes=["A computed phantom."],
             access={"real": "none", "oracle": "oracle"},
+            arms={"synthetic": {"training": "aurora", "does": "generated pairs, 1 per real slice"}},
+            augmentations={"mild": "rotation"},
             trained_as={"unet2d": {arm: arm for arm in ("real", "classic", "synthetic", "oracle")}},
             scenarios={"scanners": "aurora"},
             roles={"dusk": ["target"], "eclipse": ["target"]},
@@ -134,11 +136,17 @@ def test_report_is_one_file_with_the_answer_on_top(study: Path, pictures: dict) 
         "synthetic, unet2d, seed 1: 1",
         "of dusk and eclipse are simulated",
         "not declared",
+        "<td>generated pairs, 1 per real slice</td>",
+        "Augmentation mild: rotation.",
         "abc1234",
         "aurora (own domain, n = 6)",
         "2.5 (2.1 to 3)",
         "<b>Flagged.</b> 3 copies",
         "taken for copies: unknown of 50",
+        "caught: 100 % of 20",
+        "<td>all of these</td><td>90 %</td><td>50</td><td>–</td><td>0</td>",
+        "<td>Fréchet distance</td>",
+        "synthetic with unet2d against classic on eclipse",
         "no candidate helps",
         "less 2 copies",  # two data sets may name a subject alike
         "what an arm may see of them: real none; ",
@@ -156,17 +164,36 @@ def test_report_of_one_arm_has_no_endpoint_and_says_so(study: Path, pictures: di
     compare_arms(settings=ComparisonSettings("real"), **files)
     claims = {"claims": [], "claimed": study / "claims.csv"}
     compare_claims(settings=ComparisonSettings("real"), cases=study / "cases.csv", **claims)
-    write_tables(**files, published=PUBLISHED, folder=study / "tables")
+    write_tables(**files, published=PUBLISHED, oracles=[], folder=study / "tables")
     assert "No comparison of this study" in write(study, pictures)
 
 
 def test_nothing_significant_is_said_plainly(study: Path) -> None:
     compared = read_comparisons(study / "comparisons.csv").assign(p_holm=0.4, mixed_p=0.5)
-    assert overall(compared).startswith("None of the study's 108 comparisons is significant")
+    assert overall(compared, ["oracle"]) == (
+        "Of the study's 48 comparisons with the baseline on targets, none is significant after Holm's "
+        "correction over all 108: no difference there should be read as an effect. "
+        "Of the 60 others (the oracle's and those on the source's own test subjects), none is."
+    )
     text = sentence(next(compared.itertuples()), len(compared))
     assert "not significant" in text
     assert "Other training runs of the same arms may differ as much" in text
     assert "cannot tell" not in text
+
+
+def test_neither_the_oracle_nor_the_source_counts_as_a_remedy(study: Path) -> None:
+    compared = read_comparisons(study / "comparisons.csv")
+    remedy = (compared.target != "aurora") & (compared.arm == "synthetic") & (compared.metric == "dice")
+    compared = compared.assign(p_holm=0.4, difference=0.1)
+    compared.loc[remedy | (compared.arm == "oracle") | (compared.target == "aurora"), "p_holm"] = 0.01
+    assert counts(compared, ["oracle"]) == {
+        "comparisons": 108,
+        "comparisons_on_targets": 48,
+        "significant_after_holm": 8,
+        "significantly_better": 8,
+        "significantly_worse": 0,
+        "significant_of_the_others": 60,
+    }
 
 
 def test_significance_has_a_direction(study: Path) -> None:
@@ -188,6 +215,7 @@ def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Pat
         cases=study / "cases.csv",
         comparisons=study / "comparisons.csv",
         published=PUBLISHED,
+        oracles=["oracle"],
         folder=study / "tables",
     )
     assert WHY_P_DIFFER in (study / "tables" / "comparisons.tex").read_text()

@@ -30,6 +30,7 @@ def make(study: Path) -> None:
         cases=study / "cases.csv",
         comparisons=study / "comparisons.csv",
         published=PUBLISHED,
+        oracles=["oracle"],
         folder=study / "tables",
     )
 
