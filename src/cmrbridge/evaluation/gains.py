@@ -73,17 +73,15 @@ class Gains:
         error = gain_error(of_arm, of_baseline, self.targets[both])
         replicates = self.sign * (gain + self._widened(drawn - gain, error))
         low, high = np.nanpercentile(replicates, (2.5, 97.5)) if error.se >= 0 else (np.nan, np.nan)
-        return Gain(
-            *(int(both.sum()), len(of_arm), float(of_arm.mean())),
-            *(self.sign * gain, float(low), float(high), replicates),
-        )
+        about = int(both.sum()), len(of_arm), float(of_arm.mean())
+        return Gain(*about, self.sign * gain, float(low), float(high), replicates)
 
     def _widened(self, deviations: Floats, error: Error) -> Floats:
         """(repeat,) deviations from the gain, with the spread ``error`` and Student's tails; as they are where it is
         not known, 0 where nothing spreads."""
         if np.isnan(error.se):
             return deviations
-        spread = np.nanstd(deviations)
+        spread = float(np.nanstd(deviations))
         if min(spread, error.se) < SPREAD:
             return np.zeros_like(deviations)
         return deviations * error.se / spread * np.sqrt(error.df / chdtri(error.df, self.tails))

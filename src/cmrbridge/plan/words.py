@@ -35,7 +35,7 @@ def augmentations(study: Study) -> dict[str, str]:
     """Augmentation of a chosen arm → what it disturbs; what disturbs nothing is left out."""
     asked = dict.fromkeys(study["arms"][arm]["augment"] for arm in study["run"]["arms"])
     caged = any(name in CAGED for name in study["run"]["architectures"])
-    found = {}
+    found: dict[str, str] = {}
     for name in asked:
         kinds = [words for key, words in AUGMENTED.items() if study["augmentations"][name].get(key)]
         own = "; with nnU-Net, its own" if caged and name in study["nnunet"]["own_augmentation_for"] else ""
