@@ -131,9 +131,11 @@ def _arrows(axes: Axes, x: pd.Series, y: pd.Series, colour: str, across: Ends, e
         axes.plot(np.clip(one, *across), np.clip(other, *ends), sign, color=colour, mec=INK, mew=0.4, markersize=4,
                   clip_on=False, zorder=4)  # fmt: skip
     furthest = y.loc[(y - np.clip(y, *ends)).abs().idxmax()]
-    place, side = (0.97, "top") if furthest < ends[0] else (0.03, "bottom")
-    axes.text(0.98, place, f"{len(y)} beyond, to {_short(furthest)}", transform=axes.transAxes, ha="right", va=side,
-              fontsize=6)  # fmt: skip
+    text = f"{len(y)} beyond, to {_short(furthest)}"
+    if furthest > ends[1]:
+        axes.text(0.98, 0.03, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=6)
+    else:
+        axes.text(0.02, 0.97, text, transform=axes.transAxes, ha="left", va="top", fontsize=6)
 
 
 def _limits(found: pd.Series, differences: pd.Series) -> str:
@@ -142,7 +144,7 @@ def _limits(found: pd.Series, differences: pd.Series) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:+.1f}" if abs(value) < 100 else f"{value:+.0f}"
+    return f"{value:+.1f}" if abs(value) < 10 else f"{value:+.0f}"
 
 
 def _scatter(

@@ -76,7 +76,7 @@ def test_a_mark_beyond_the_axis_is_an_arrow_with_its_value(cases: Path, monkeypa
     assert [text.get_text() for text in real.texts] == ["1 beyond, to -5010"]
     assert [text.get_text() for text in classic.texts] == []
     assert [text.get_text() for text in scatter.texts] == ["1 beyond, to -4850"]
-    assert real.get_title().endswith("median -11.0")
+    assert real.get_title().endswith("median -11")
     assert real.get_ylim()[0] > -1000
 
 
