@@ -209,6 +209,7 @@ rule draw_curves:
         runs=trainings(RUNS)[["source", "arm", "architecture", "seed"]].to_dict(
             "records"
         ),
+        arms=sorted(set(RUNS.arm)),
     script:
         "../scripts/draw_curves.py"
 

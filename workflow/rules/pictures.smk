@@ -5,8 +5,9 @@ Makes   functions; no rule
 """
 
 FIGURES = f"{PAPER}/figures"
-# overlays and agreement show one scenario, architecture and seed: the first of the study
+# overlays and agreement show one scenario and architecture, overlays one seed: the first of the study
 SHOWN = RUNS.iloc[0]
+NETWORK = f"Shown: {SHOWN.architecture} trained on {SHOWN.source}"
 AGREEMENT_ARMS = [
     arm
     for arm in dict.fromkeys(
@@ -17,12 +18,13 @@ AGREEMENT_ARMS = [
 REMEDIES = [arm for arm in STUDY["run"]["arms"] if arm != "oracle"]
 
 DOSE_CAPTIONS = {
-    "doses": "What generated pairs add to the baseline on all targets, in points of Dice, with 95 % intervals: by how many there are, from how many real subjects, and how good they are.",
+    "doses": "What generated pairs add to the baseline on all targets, in points of Dice, with 95 % intervals: by how many there are, from how many real subjects, and how good they are. Beside the points of the panel of quality: after how many steps of the generator's training its pairs were drawn (end: fully trained).",
 }
 SHIFT_PICTURE = {
     "path": f"{SHIFT}/shift.png",
     "title": "How large the shift is",
     "caption": "How well fresh readers tell the classes apart, held out by subject, with 95 % intervals; the dashed line is chance. Below: which domain was taken for which.",
+    "counted": {"shift": True},
 }
 SETS = [
     (
@@ -50,14 +52,19 @@ CAPTIONS = {
     "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested; in brackets the number of test subjects.",
     "forest": "Each arm minus the baseline on the test subjects of each target, vendor and pathology (n beside the names): mean over subjects with the 95 % interval of the paired t-test. Filled: the interval leaves out 0. The common axis holds every mean; an arrow is an interval that goes on beyond it. Exploratory: not corrected for the number of groups.",
     "factors": "What each attribute's levels add to the Dice of slices, in points with 95 % intervals, the others held (a mixed model with the subject as random effect; n subjects); levels that the scans do not tell apart are named.",
-    "curves": "Training loss and validation Dice (the source's own validation subjects) by arm and seed; n training runs.",
-    "ranks": "Mean rank of each arm over n test subjects, 1 is best, with Friedman's test; bars are half of Nemenyi's critical difference (CD, 5 % over all pairs) to either side. Two arms differ where their bars do not overlap; filled dots differ from the baseline (grey band). The oracle is left out.",
+    "curves": f"Training loss and validation Dice (the source's own validation subjects) by arm (colour) and seed (line), against steps or, for nnU-Net, epochs. n = {len(trainings(RUNS))} training runs; an arm that shares another's training has no line.",
+    "ranks": "Mean rank of each arm over n test subjects, 1 is best, with Friedman's test; bars are half of Nemenyi's critical difference (CD, 5 % over all pairs) to either side. Two arms differ where their bars do not overlap; a filled dot's arm differs from the baseline, whose bar the grey band extends and whose own dot is open. The oracle is left out.",
 }
 LEAST_REMEDIES = {"forest": 2, "ranks": 3}  # arms that there must be to compare
 PAGES = {  # a picture per target
     "distributions": "Every metric by arm and structure: one dot per test subject (mean over phases and seeds; n above), quartiles, whiskers of 1.5 interquartile ranges. Distances in mm.",
-    "agreement": "Left: predicted minus reference against the mean of both, one mark per test subject (mean over seeds), with the bias, the 95 % limits of agreement (in brackets) and their 95 % confidence intervals as bands (other subjects, these trainings). Right: prediction against reference, Pearson's r and Lin's concordance (CCC). Volumes in mL, ejection fraction in %, n below.",
-    "overlays": "The best, median and worst of all cases by the baseline arm's mean Dice over structures, first seed: image, reference and every arm, with the Dice of the whole case, on the slice of the largest reference area.",
+    "agreement": f"Left: predicted minus reference against the mean of both, one mark per test subject (mean over seeds), with the bias, the 95 % limits of agreement (in brackets) and their 95 % confidence intervals as bands (other subjects, these trainings), and the median error. Right: prediction against reference, Pearson's r and Lin's concordance (CCC). An axis ends at most three interquartile ranges beyond the quartiles of its marks; a mark beyond is an arrow at the edge, with how many there are and the furthest one's value. An ejection fraction is over the predicted end-diastolic volume and has no bound where that is almost 0. Volumes in mL, ejection fraction in %, n below. {NETWORK}, mean over seeds; other networks are in agreement.csv.",
+    "overlays": f"The best, median and worst of all cases by the baseline arm's mean Dice over structures, first seed: image, reference and every arm, with the Dice of the whole case, on the slice of the largest reference area. n = 3 cases. {NETWORK}, seed {SHOWN.seed}. Chosen from:",
+}
+SHOWN_SCORES = {"source": SHOWN.source, "architecture": SHOWN.architecture}
+PAGE_SCORES = {  # what of cases.csv a page shows beside its target
+    "agreement": SHOWN_SCORES,
+    "overlays": SHOWN_SCORES | {"seed": int(SHOWN.seed)},
 }
 
 
@@ -78,7 +85,8 @@ def galleries():
         {
             "path": f"{RESULTS}/ingest/{dataset}/qc.png",
             "title": f"The data: {dataset}",
-            "caption": "Middle slices of its subjects with the reference contours, and their grey values.",
+            "caption": "Middle slices of its subjects with the reference contours (LV orange, MYO green, RV blue), and their grey values.",
+            "counted": {"data": dataset},
         }
         for dataset in datasets_of(STUDY)
     ]
@@ -119,20 +127,21 @@ def translation_galleries():
             for path in translated(
                 run.source, run.translated, [run.source], "training"
             ):
-                found[path] = f"{run.translated}, training slices of {run.source}"
+                title = f"{run.translated}, training slices of {run.source}"
+                found[path] = title, run.source, "training"
         for domain in run.tested if run.test_translation else []:
             path = translated(run.source, run.test_translation, [domain], "test")[0]
-            found[path] = (
-                f"{run.test_translation}, {domain} in the look of {run.source}"
-            )
+            title = f"{run.test_translation}, {domain} in the look of {run.source}"
+            found[path] = title, domain, "test"
     caption = "Above: before. Middle: after. Below: what changed."
     return [
         {
             "path": path.replace("images.npz", "gallery.png"),
-            "title": f"Translation: {name}",
+            "title": f"Translation: {title}",
             "caption": caption,
+            "counted": {"translated": domain, "part": part},
         }
-        for path, name in found.items()
+        for path, (title, domain, part) in found.items()
     ]
 
 
@@ -144,6 +153,7 @@ def target_pages():
             "path": f"{FIGURES}/{name}/{domain}.png",
             "title": f"{name.capitalize()}: {domain}",
             "caption": caption,
+            "counted": {"scores": {"target": domain} | PAGE_SCORES.get(name, {})},
         }
         for name, caption in PAGES.items()
         for domain in tested.get(name, SHOWN.tested)
@@ -163,6 +173,7 @@ def pictures():
                 "path": f"{FIGURES}/{name}.png",
                 "title": name.capitalize(),
                 "caption": caption,
+                "counted": {} if name == "curves" else {"scores": {}},
             }
             for name, caption in drawn.items()
         ]

@@ -6,6 +6,7 @@ from cmrbridge.runtime.job import job
 with job(snakemake):
     draw_curves(
         runs=[{**run, "path": Path(path)} for run, path in zip(snakemake.params.runs, snakemake.input.metrics)],
+        arms=snakemake.params.arms,
         png=Path(snakemake.output.png),
         pdf=Path(snakemake.output.pdf),
     )

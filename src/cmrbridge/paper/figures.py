@@ -11,14 +11,27 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, STRUCTURE_METRICS, per_subject, read_cases, summarise
-from cmrbridge.paper.style import INK, METRIC_NAMES, PAGE_MM, arm_colours, canvas, in_order, look, save, save_notice
+from cmrbridge.paper.style import (
+    COLUMN_MM,
+    INK,
+    METRIC_NAMES,
+    PAGE_MM,
+    arm_colours,
+    canvas,
+    in_order,
+    look,
+    save,
+    save_notice,
+)
 
 ORDER = [MEAN, *STRUCTURES]
 LINE_MM = 2.9  # of one arm
+LETTER_MM, CELL_MM = 1.2, 9.0  # of a name at the smallest type, of a number in the matrix
 PER_LEGEND_LINE = 8
 GOLDEN = 0.618034
 
@@ -29,9 +42,10 @@ def draw_distributions(*, cases: Path, pages: Mapping[str, tuple[Path, Path]]) -
     Lines are arms, with source and architecture where a target has several; a subject is its mean over phases and
     seeds.
     """
-    frame = per_subject(read_cases(cases).query("region == 'whole'"))
+    scores = read_cases(cases)
+    frame = per_subject(scores.query("region == 'whole'"))
     frame = frame[frame.metric.isin(STRUCTURE_METRICS)]
-    colours = arm_colours(frame.arm)
+    colours = arm_colours(scores.arm)  # of all, so that an arm has one colour in every figure
     for target, (png, pdf) in pages.items():
         page = frame[frame.target == target]
         if page.empty:
@@ -93,7 +107,7 @@ def draw_gap(*, cases: Path, png: Path, pdf: Path) -> None:
     """Mean Dice over structures as a matrix: what was trained (source and arm) against where it was tested."""
     summary = summarise(read_cases(cases).query("metric == 'dice' and region == 'whole'"))
     summary = summary[summary.structure == MEAN]
-    names = summary.source + " · " + _names(summary.assign(source=""))
+    names = _names(summary)
     rows = names[_rank(summary).sort_values(kind="stable").index]
     sources = sorted(set(summary.source))
     columns = sources + sorted(set(summary.target) - set(sources))
@@ -101,26 +115,30 @@ def draw_gap(*, cases: Path, png: Path, pdf: Path) -> None:
     matrix = summary.assign(row=names).pivot(index="row", columns="target", values="mean")
     matrix = matrix.reindex(index=list(dict.fromkeys(rows)), columns=[c for c in columns if c in set(summary.target)])
     with look():
-        figure = canvas(min(PAGE_MM, 50 + 12 * matrix.shape[1]), 34 + 4.5 * matrix.shape[0])
+        needed = 20 + LETTER_MM * max(map(len, matrix.index)) + CELL_MM * matrix.shape[1]
+        figure = canvas(COLUMN_MM if needed <= COLUMN_MM else PAGE_MM, 34 + 4.5 * matrix.shape[0])
         axes = figure.subplots()
         sns.heatmap(matrix, annot=True, fmt=".3f", cmap="cividis", linewidths=1, ax=axes, cbar_kws={"label": "Dice"})
-        axes.set(xlabel="tested on (n subjects)", ylabel="trained on · arm")
+        trained = "trained on · arm" if len(sources) > 1 else f"arm, trained on {sources[0]}"
+        axes.set(xlabel="tested on (n subjects)", ylabel=trained)
         texts = [f"{target} ({counts[target]})" for target in matrix.columns]
         axes.set_xticklabels(texts, rotation=30, ha="right", rotation_mode="anchor")
         axes.tick_params(axis="y", rotation=0)
         save(figure, png, pdf)
 
 
-def draw_curves(*, runs: Sequence[Mapping[str, Any]], png: Path, pdf: Path) -> None:
+def draw_curves(*, runs: Sequence[Mapping[str, Any]], arms: Sequence[str], png: Path, pdf: Path) -> None:
     """Loss and validation Dice by step; one line per run, coloured by arm, dashed differently by seed.
 
     runs: {"arm", "seed", "path" (metrics.jsonl)} and any further keys, each combination of which has its own row.
+    arms: all of the study, those too that share another's training, so that an arm has one colour in every figure.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for run in runs:
         rest = [str(value) for key, value in run.items() if key not in ("arm", "seed", "path")]
         groups.setdefault(" · ".join(rest), []).append(run)
-    colours = arm_colours(run["arm"] for run in runs)
+    trained = {run["arm"] for run in runs}
+    colours = {arm: colour for arm, colour in arm_colours([*arms, *trained]).items() if arm in trained}
     panels = {"loss": "training loss", "val_dice": "validation Dice"}
     with look():
         figure = canvas(PAGE_MM, 12 + 58 * len(groups))
@@ -128,10 +146,16 @@ def draw_curves(*, runs: Sequence[Mapping[str, Any]], png: Path, pdf: Path) -> N
         for row, (title, members) in zip(grid, groups.items()):
             for axes, (name, label) in zip(row, panels.items()):
                 _lines(axes, members, name, colours)
-                axes.set(xlabel="step", ylabel=label)
+                axes.set(xlabel=_unit(members[0]), ylabel=label)
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             row[0].set_title(f"{title} (n = {len(members)} training runs)")
         _legend(figure, colours)
         save(figure, png, pdf)
+
+
+def _unit(run: Mapping[str, Any]) -> str:
+    """What a journal counts in its "step": nnU-Net's own program tells of its epochs alone."""
+    return "epoch" if str(run.get("architecture", "")).startswith("nnunet") else "step"
 
 
 def _lines(axes: Axes, runs: Sequence[Mapping[str, Any]], name: str, colours: Mapping[str, str]) -> None:

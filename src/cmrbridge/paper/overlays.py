@@ -14,7 +14,7 @@ from cmrbridge.core.pictures import COLOURS
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.frames import MEAN, read_cases, with_mean_structure
 from cmrbridge.evaluation.volumes import Mask, read_prediction, read_reference, read_volume, spacing_of
-from cmrbridge.paper.style import PAGE_MM, canvas, look, save
+from cmrbridge.paper.style import PAGE_MM, canvas, in_order, look, save
 
 MARGIN_MM = 12
 PER_LINE = 10  # pictures side by side on a page
@@ -48,26 +48,34 @@ def draw_overlays(
     subjects: target → subjects.csv of its data set.
     """
     scores = _scores(read_cases(cases), run)
+    predictions = {arm: predictions[arm] for arm in in_order(predictions)}
     for target, (png, pdf) in pages.items():
-        _draw_page(choose(scores, baseline, target), scores, predictions, subjects[target], png, pdf)
+        network = f"{run['source']} → {target}, {run['architecture']}, seed {run['seed']}"
+        _draw_page(network, choose(scores, baseline, target), scores, predictions, subjects[target], png, pdf)
 
 
 def _draw_page(
-    rows: Sequence[Chosen], scores: pd.DataFrame, predictions: Mapping[str, Path], subjects: Path, png: Path, pdf: Path
+    network: str,
+    rows: Sequence[Chosen],
+    scores: pd.DataFrame,
+    predictions: Mapping[str, Path],
+    subjects: Path,
+    png: Path,
+    pdf: Path,
 ) -> None:
     count = 2 + len(predictions)
     lines = -(-count // PER_LINE)
     columns = -(-count // lines)
     side = min(45.0, PAGE_MM / columns - 1)  # mm of one picture
     with look():
-        figure = canvas(PAGE_MM, 10 + (side + 7) * lines * len(rows))
+        figure = canvas(PAGE_MM, 13 + (side + 7) * lines * len(rows))
         grid = figure.subplots(lines * len(rows), columns, squeeze=False).reshape(len(rows), -1)
         for axes, chosen in zip(grid, rows):
             for one in axes[count:]:
                 one.set_axis_off()
             _draw_case(axes[:count], chosen, scores, predictions, subjects)
         handles = [Line2D([], [], color=colour, linewidth=2, label=name) for name, colour in HEX.items()]
-        figure.legend(handles=handles, loc="outside upper center", ncol=len(handles))
+        figure.legend(handles=handles, loc="outside upper center", ncol=len(handles), title=network, title_fontsize=7)
         figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
         save(figure, png, pdf)
 

@@ -28,6 +28,7 @@ def draw_ranks(*, cases: Path, baseline: str, metric: str, table: Path, png: Pat
         return
     rows = [panels for key in _runs(frame) for panels in _wrapped(key)]
     columns = max(len(panels) for panels, _ in rows)
+    ends = _ends(frame)
     with look():
         width = min(PAGE_MM, 30 + 50 * columns)
         around = 7 + TITLE_MM * (_title(rows[0][0][0], frame).count("\n") + 1)
@@ -40,6 +41,7 @@ def draw_ranks(*, cases: Path, baseline: str, metric: str, table: Path, png: Pat
                 axes.set_axis_off()
             for axes, panel in zip(line, panels):
                 _draw_panel(axes, panel, arms, baseline)
+                axes.set(xlim=ends, xticks=range(1, frame.arm.nunique() + 1))
                 axes.set_title(_title(panel, frame))
             line[0].set_yticks(range(len(arms)), arms, fontsize=SMALL)
         figure.supxlabel(f"mean rank by {METRIC_NAMES[metric].split(' (')[0]}, 1 is best", fontsize=7)
@@ -58,6 +60,12 @@ def _wrapped(panels: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list[
     return [(panels[start : start + PER_ROW], arms) for start in range(0, len(panels), PER_ROW)]
 
 
+def _ends(rows: pd.DataFrame) -> tuple[float, float]:
+    """Of the axis that all panels share, so that they can be compared: every bar."""
+    half = rows.critical_difference / 2
+    return float((rows.mean_rank - half).min()) - 0.1, float((rows.mean_rank + half).max()) + 0.1
+
+
 def _draw_panel(axes: Axes, panel: pd.DataFrame, arms: list[str], baseline: str) -> None:
     margin = panel.critical_difference.iloc[0]
     means = panel.set_index("arm").mean_rank
@@ -65,7 +73,7 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, arms: list[str], baseline: str)
     axes.axvspan(origin - margin / 2, origin + margin / 2, color="#E5E5E5", linewidth=0, zorder=0)
     for arm, mean in means.items():
         place = arms.index(str(arm))
-        told = abs(mean - origin) >= margin or arm == baseline
+        told = abs(mean - origin) >= margin
         axes.hlines(place, mean - margin / 2, mean + margin / 2, color=COLOUR, linewidth=1.1)
         axes.plot(mean, place, "o", color=COLOUR, markersize=3.2, mfc=COLOUR if told else "white")
     axes.set(yticks=range(len(arms)), yticklabels=[], ylim=(len(arms) - 0.5, -0.5))

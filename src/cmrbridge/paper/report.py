@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cmrbridge.paper import checklist, content, failures, records
+from cmrbridge.paper.captions import captioned
 from cmrbridge.paper.findings import dice_by_target, endpoint, gap_sentences, overall, seeds_per_arm, sentence
 from cmrbridge.paper.flow import count_flow
 from cmrbridge.paper.flow_layout import SPINE, WIDTH, lay_out
@@ -30,7 +31,10 @@ def write_report(*, about: About, files: Files, report: Path, claim: Path) -> No
         "notes": list(about.notes),
         "checklist": items,
         "for_author": checklist.AUTHOR,
-        "figures": [{**figure, **embedded(Path(figure["path"]))} for figure in about.figures],
+        "figures": [
+            {**figure, "caption": captioned(figure, study), **embedded(Path(figure["path"]))}
+            for figure in about.figures
+        ],
         **_answer(study),
         **_data(study),
         **_generators(files),

@@ -21,7 +21,7 @@ class About:
     it disturbs; trained_as: architecture → arm → the arm whose network it uses; scenarios: scenario → its source;
     roles: domain → what the study does with it; readers: data set → its reader; nominal: domains whose millimetres are;
     conditions: what a verdict needs (see `Conditions`); facts: for the checklist, see `content.checklist_facts`;
-    figures: {"path" (png), "title", "caption"}."""
+    figures: {"path" (png), "title", "caption", and "counted" (see `captions.captioned`)}."""
 
     study: str
     config_text: str

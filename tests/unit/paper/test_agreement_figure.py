@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from cmrbridge.paper import agreement as module
-from cmrbridge.paper.agreement import draw_agreement
+from cmrbridge.paper.agreement import axis_ends, draw_agreement
 
 RUN = {"source": "home", "architecture": "unet2d"}
 OFF = {"real": (-12.0, -8.0, -10.0, -10.0), "classic": (1.0, -1.0, 2.0, -2.0)}  # mL, one per subject
@@ -53,6 +53,31 @@ def test_lines_are_the_tables_and_points_the_subjects(cases: Path, monkeypatch: 
     assert kept[0].axes[0].get_ylim() == kept[0].axes[1].get_ylim(), "one scale a row, whose lines none cuts off"
     assert kept[0].axes[0].get_ylim()[0] < table.lower.min() < table.upper.max() < kept[0].axes[0].get_ylim()[1]
     assert [text.get_text().split(":")[0] for text in kept[0].axes[2].get_legend().get_texts()] == ["real", "classic"]
+
+
+def test_one_far_mark_does_not_set_the_axis() -> None:
+    """Quartiles 1 and 3: the fence stands at 3 - 3 × 2 below the lower one, and a twentieth of -5 to 4 beyond it."""
+    assert axis_ends([-4600, 1, 2, 3, 4]) == pytest.approx((-5.45, 4.45))
+    assert axis_ends([1, 1, 1, 9]) == pytest.approx((0.6, 9.4)), "within the fence, 3 + 3 × 2"
+    assert axis_ends([2, 2, 2], [0.0, np.nan]) == pytest.approx((-0.1, 2.1)), "no spread, no fence"
+
+
+def test_a_mark_beyond_the_axis_is_an_arrow_with_its_value(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Figure] = []
+    monkeypatch.setattr(module, "save", lambda figure, png, pdf: kept.append(figure))
+    rows = pd.read_csv(cases)
+    far = (rows.arm == "real") & (rows.subject == "p3")
+    rows.loc[far, "value"] -= 5000
+    rows.to_csv(cases, index=False)
+    draw(cases)
+    real, classic, scatter = kept[0].axes
+    assert "unet2d" in kept[0].get_suptitle()
+    assert len(real.collections[-1].get_offsets()) == 3
+    assert [text.get_text() for text in real.texts] == ["1 beyond, to -5010"]
+    assert [text.get_text() for text in classic.texts] == []
+    assert [text.get_text() for text in scatter.texts] == ["1 beyond, to -4850"]
+    assert real.get_title().endswith("median -11")
+    assert real.get_ylim()[0] > -1000
 
 
 def test_an_arm_without_a_quantity_leaves_its_place_empty(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:

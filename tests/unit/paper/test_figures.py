@@ -4,8 +4,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from cmrbridge.errors import InputError
+from cmrbridge.paper import figures as module
 from cmrbridge.paper.figures import draw_curves, draw_distributions, draw_gap
 from cmrbridge.paper.forest import common_axis, draw_forest
 from cmrbridge.paper.overlays import choose, draw_overlays, window
@@ -26,7 +28,7 @@ def test_figures_are_drawn_twice_to_equal_bytes(study: Path, pictures: dict, fig
     home = {"aurora": pictures["subjects"]["dusk"]}
     draw, source = {
         "gap": (draw_gap, {"cases": cases}),
-        "curves": (draw_curves, {"runs": runs(study)}),
+        "curves": (draw_curves, {"runs": runs(study), "arms": []}),
         "forest": (draw_forest, {"cases": cases, "subjects": pictures["subjects"] | home, **against}),
         "ranks": (draw_ranks, {"cases": cases, **against}),
     }[figure]
@@ -120,7 +122,20 @@ def test_best_median_and_worst_are_the_baselines() -> None:
 def test_a_broken_journal_is_named(study: Path) -> None:
     (study / "runs" / "real-0.jsonl").write_text('{"step": 1')
     with pytest.raises(InputError, match=r"real-0\.jsonl"):
-        draw_curves(runs=runs(study), png=study / "c.png", pdf=study / "c.pdf")
+        draw_curves(runs=runs(study), arms=[], png=study / "c.png", pdf=study / "c.pdf")
+
+
+def test_nnunets_journal_counts_epochs_and_an_arm_that_trains_nothing_keeps_its_colour(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Figure] = []
+    monkeypatch.setattr(module, "save", lambda figure, png, pdf: kept.append(figure))
+    (study / "runs" / "real-0.jsonl").write_text('{"step": 1, "loss": 1.0, "val_dice": 0.5}\n')
+    own = [{"arm": "dg", "architecture": name, "seed": 0, "path": study / "runs" / "real-0.jsonl"}
+           for name in ("unet2d", "nnunet3d")]  # fmt: skip
+    draw_curves(runs=own, arms=["da", "dg"], png=study / "c.png", pdf=study / "c.pdf")
+    assert [axes.get_xlabel() for axes in kept[0].axes] == ["step", "step", "epoch", "epoch"]
+    assert {line.get_color() for axes in kept[0].axes for line in axes.lines} == {arm_colours(["da", "dg"])["dg"]}
 
 
 def test_an_arm_keeps_its_colour_and_its_place() -> None:
