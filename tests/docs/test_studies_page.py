@@ -79,6 +79,12 @@ def test_every_arm_is_compared_and_the_endpoint_is_the_declared_one(of: studies.
     assert (of.compared.primary == asked).all()
 
 
+def test_test_time_remedies_are_compared_on_the_baselines_own_networks() -> None:
+    settings = studies.settings_of("wong2025_phantom")
+    shared = {"real": False, "dg": False, "da": True, "da_ensemble": True}
+    assert {arm: settings.same_networks("unet2d", arm) for arm in shared} == shared
+
+
 RUN = {"source": "aurora", "architecture": "unet2d", "late_gain": 0.0, "device": "cpu", "machine": "m",
        "precision": "float32", "wall_seconds": 60.0, "recipe": "r"}  # fmt: skip
 
