@@ -51,7 +51,7 @@ SETS = [
 CAPTIONS = {
     "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested; in brackets the number of test subjects.",
     "forest": "Each arm minus the baseline on the test subjects of each target, vendor and pathology (n beside the names): mean over subjects with the 95 % interval of the paired t-test. Filled: the interval leaves out 0. The common axis holds every mean; an arrow is an interval that goes on beyond it. Exploratory: not corrected for the number of groups.",
-    "factors": "What each attribute's levels add to the Dice of slices, in points with 95 % intervals, the others held (a mixed model with the subject as random effect; n subjects); levels that the scans do not tell apart are named.",
+    "factors": "What each attribute's levels add to the Dice of slices, in points with 95 % intervals over n subjects, the others held (within subjects where they have several levels, else between them; p after Holm over the levels); what was trained is tested in the comparisons, and levels that the scans do not tell apart are named.",
     "curves": f"Training loss and validation Dice (the source's own validation subjects) by arm (colour) and seed (line), against steps or, for nnU-Net, epochs. n = {len(trainings(RUNS))} training runs; an arm that shares another's training has no line.",
     "ranks": "Mean rank of each arm over n test subjects, 1 is best, with Friedman's test; bars are half of Nemenyi's critical difference (CD, 5 % over all pairs) to either side. Two arms differ where their bars do not overlap; a filled dot's arm differs from the baseline, whose bar the grey band extends and whose own dot is open. The oracle is left out.",
 }

@@ -1,28 +1,31 @@
-"""Which attribute explains the loss: a mixed model of the score, the subject as random effect."""
+"""Which attribute goes with the loss: what its levels add to the score, subject by subject or between subjects."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.comparisons import CEILING
 from cmrbridge.evaluation.frames import read_cases, write_frame
-from cmrbridge.evaluation.intercepts import fit_random_intercepts
+from cmrbridge.evaluation.statistics import holm
+from cmrbridge.evaluation.subject_effects import between_subjects, levels_of_subjects, within_subjects
 
+OF_TRAINING = ("arm", "architecture", "source")  # other runs would differ too: no test of subjects alone judges them
+OF_SCORE = ("structure", "phase", "level")
+WITHIN = (*OF_TRAINING, *OF_SCORE)  # a subject has scores at several of their values
 OF_SUBJECT = ("vendor", "centre", "scanner", "field_strength_t", "pathology")  # columns of subjects.csv, as words
 OF_SPACING = {"in-plane spacing (per mm)": "spacing_x", "slice spacing (per mm)": "spacing_z"}  # as numbers
 LEVELS = ("mid", "base", "apex")  # of the stack; the first is what the others are held against
 COLUMNS = (
-    "attribute", "level", "reference", "n_subjects", "effect", "ci_low", "ci_high", "p_attribute", "share", "without",
+    "attribute", "level", "reference", "n_subjects", "effect", "ci_low", "ci_high", "p", "share", "without",
 )  # fmt: skip
 
-Design = dict[str, pd.DataFrame]  # attribute → its columns, one a level but the reference's
+Design = dict[str, pd.DataFrame]  # attribute → its columns, a row per subject, one a level but the reference's
 
 
 @dataclass(frozen=True)
@@ -34,32 +37,27 @@ class FactorSettings:
     metric: str = "dice"
 
 
-class Fit(NamedTuple):
-    """Of a random-intercept model by maximum likelihood: its log-likelihood; effects and their standard errors, by
-    column; share: of the variance that the fixed effects explain (marginal R², Nakagawa & Schielzeth 2013, eq. 26)."""
-
-    log_likelihood: float
-    effects: pd.Series
-    errors: pd.Series
-    share: float
-
-
 def measure_factors(
     *, settings: FactorSettings, cases: Path, subjects: Mapping[str, Path], sources: Sequence[str], factors: Path
 ) -> None:
-    """Write ``factors`` (csv, `COLUMNS`): what each attribute's levels add to the score, the others held.
+    """Write ``factors`` (csv): `explain` of the scores.
 
     subjects: target → subjects.csv of its data set. sources: domains that trained, whose own values are references.
-    One observation is a subject × phase × structure × level × arm × architecture × source, the mean over seeds. The
-    ceiling is no strategy and stays out.
-    effect: score of ``level`` minus that of ``reference`` (Dice: 0.01 is one point), with its 95 % interval;
-    p_attribute: likelihood-ratio test of all its levels at once; share: of the variance, by this attribute alone.
-    without: attributes, "; " between them, that these data do not tell apart from this one: left out of its model.
     """
-    table = observations(settings, cases, subjects)
-    design = _design(table, settings.baseline, sources)
-    rows = [row for name in design for row in _explain(name, design, table)]
-    write_frame(factors, pd.DataFrame(rows, columns=list(COLUMNS)).round(6))
+    write_frame(factors, explain(observations(settings, cases, subjects), settings.baseline, sources).round(6))
+
+
+def explain(table: pd.DataFrame, baseline: str, sources: Sequence[str]) -> pd.DataFrame:
+    """`COLUMNS`, a row per level of each attribute: what it adds to the score, the others held.
+
+    table: one observation is a subject × phase × structure × level × arm × architecture × source, the mean over seeds;
+    ``value``, ``group`` (the subject), ``target`` and a column per attribute. The ceiling is no strategy and stays out.
+    effect: score of ``level`` minus that of ``reference`` (Dice: 0.01 is one point), with its 95 % interval and p,
+    after Holm over the attribute's levels; empty for `OF_TRAINING`. share: of the observations' variance, by this
+    attribute alone. without: attributes, "; " between them, that these data do not tell apart from this one.
+    """
+    rows = pd.DataFrame([*_within(table, baseline, sources), *_between(table, sources)], columns=list(COLUMNS))
+    return rows.assign(p=rows.groupby("attribute", sort=False).p.transform(lambda p: holm(p.to_numpy(float))))
 
 
 def observations(settings: FactorSettings, cases: Path, subjects: Mapping[str, Path]) -> pd.DataFrame:
@@ -87,40 +85,97 @@ def attributes(path: Path) -> pd.DataFrame:
     return frame[["dataset", "subject", "phase", *OF_SUBJECT]].assign(**numbers)
 
 
-def _design(table: pd.DataFrame, baseline: str, sources: Sequence[str]) -> Design:
-    """Columns of every attribute that takes two values; a level without a word ("") is called unknown."""
-    own = table[table.target.isin(list(sources))]
-    fixed = {"arm": baseline, "phase": "ED", "structure": "LV", "level": LEVELS[0]}
+def _words(table: pd.DataFrame, name: str) -> pd.Series:
+    return table[name].replace("", "unknown")
+
+
+def _reference(table: pd.DataFrame, name: str, baseline: str, sources: Sequence[str]) -> str:
+    """The value that stands for what is expected; else the commonest where the networks come from."""
+    words = _words(table, name)
+    fixed = {"arm": baseline, "phase": "ED", "structure": "LV", "level": LEVELS[0]}.get(name, "")
+    own = words[table.target.isin(list(sources))]
+    return fixed if fixed in set(words) else str((own if len(own) else words).mode().iloc[0])
+
+
+def _within(table: pd.DataFrame, baseline: str, sources: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows of what varies within subjects: each subject's mean difference from the reference over scores that are alike
+    in all else."""
+    for name in WITHIN:
+        if table[name].nunique() < 2:
+            continue
+        first, share = _reference(table, name, baseline, sources), _share(table, name)
+        others = [other for other in WITHIN if other != name]
+        wide = table.pivot_table(index=["group", *others], columns=name, values="value")
+        for level in wide.columns.drop(first):
+            differences = (wide[level] - wide[first]).dropna().groupby(level="group").mean().to_numpy()
+            found = within_subjects(differences)
+            tested = found._asdict() if name in OF_SCORE else {"difference": found.difference}
+            yield _row(name, level, first, len(differences), tested, share, without="")
+
+
+def _between(table: pd.DataFrame, sources: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows of what tells subjects apart: least squares over subjects, of whom each has one value."""
+    people = table.groupby("group").agg(
+        dict.fromkeys(["target", *OF_SUBJECT], "first") | dict.fromkeys(OF_SPACING, "mean")
+    )
+    values, mixed_up = _values(table)
+    design = _design(people, sources)
+    for name, tested in design.items():
+        share, (others, left_out) = _share(table, name), _separable(name, design)
+        matrix = _matrix([tested, *others], len(people))
+        groups = pd.factorize(_words(people, name))[0] if name in OF_SUBJECT else np.zeros(len(people), int)
+        found = between_subjects(values, matrix[:, _independent(matrix)], groups)[1:]
+        for (level, first), one in zip(tested.columns, found):
+            count = len(people) if name in OF_SPACING else int(tested[(level, first)].sum())
+            without = "; ".join([*left_out, *mixed_up])
+            yield _row(name, level, first, count, one._asdict(), share, without)
+
+
+def _row(
+    name: str, level: str, first: str, count: int, found: Mapping[str, float], share: float, without: str
+) -> dict[str, Any]:
+    return {
+        **{"attribute": name, "level": level, "reference": first, "n_subjects": count, "effect": found["difference"]},
+        **{column: found.get(key, np.nan) for column, key in (("ci_low", "low"), ("ci_high", "high"), ("p", "p"))},
+        **{"share": share, "without": without},
+    }
+
+
+def _values(table: pd.DataFrame) -> tuple[NDArray[np.float64], list[str]]:
+    """Each subject's level, scores that it lacks allowed for; where the sources were tested on different subjects, over
+    all sources, who are then not told apart from the subjects."""
+    scores = table.pivot_table(index="group", columns=list(WITHIN), values="value")
+    levels = levels_of_subjects(scores.to_numpy())
+    if not np.isnan(levels).any():
+        return levels, []
+    pooled = table.pivot_table(index="group", columns=[name for name in WITHIN if name != "source"], values="value")
+    return levels_of_subjects(pooled.to_numpy()), ["source"]
+
+
+def _share(table: pd.DataFrame, name: str) -> float:
+    """Of the variance of all observations: that of the means of the attribute's values, or of a straight line."""
+    total = float(table.value.var(ddof=0))
+    if not total > 0:
+        return 0.0
+    if name in OF_SPACING:
+        return float(table[name].corr(table.value) ** 2)
+    return float(table.value.groupby(_words(table, name)).transform("mean").var(ddof=0)) / total
+
+
+def _design(people: pd.DataFrame, sources: Sequence[str]) -> Design:
+    """Columns (level, reference) of every attribute of which subjects have two values; "" is called unknown."""
     design: Design = {}
-    for name in ("arm", "architecture", "source", "structure", "phase", "level", *OF_SUBJECT):
-        words = table[name].replace("", "unknown")
+    for name in OF_SUBJECT:
+        words = _words(people, name)
         if words.nunique() > 1:
-            first = fixed.get(name) or own[name].replace("", "unknown").mode().iloc[0]
-            levels = [level for level in sorted(set(words)) if level != first]
-            columns = {(name, level, first): (words == level).astype(float) for level in levels}
-            design[name] = pd.DataFrame(columns)
+            first = _reference(people, name, "", sources)
+            levels = sorted(set(words) - {first})
+            design[name] = pd.DataFrame({(level, first): (words == level).astype(float) for level in levels})
     for name in OF_SPACING:
-        if table[name].notna().all() and table[name].nunique() > 1:
-            centred = table[name] - table[name].mean()
-            design[name] = pd.DataFrame({(name, "+ 1 mm", f"{table[name].mean():.3g} mm"): centred})
+        if people[name].notna().all() and people[name].nunique() > 1:
+            centred = people[name] - people[name].mean()
+            design[name] = pd.DataFrame({("+ 1 mm", f"{people[name].mean():.3g} mm"): centred})
     return design
-
-
-def _explain(name: str, design: Design, table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Rows of one attribute: a model with all that can be told apart from it, the same without it, and it alone."""
-    others, left_out = _separable(name, design)
-    full, rest, alone = (_fit(parts, table) for parts in ([design[name], *others], others, [design[name]]))
-    gained = max(0.0, 2 * (full.log_likelihood - rest.log_likelihood))
-    p = float(stats.chi2.sf(gained, design[name].shape[1]))
-    for column in design[name].columns:
-        effect, error = full.effects[column], full.errors[column]
-        margin = stats.norm.ppf(0.975) * error
-        chosen = table.group if name in OF_SPACING else table.group[design[name][column] > 0]
-        yield {
-            **{"attribute": name, "level": column[1], "reference": column[2], "n_subjects": chosen.nunique()},
-            **{"effect": effect, "ci_low": effect - margin, "ci_high": effect + margin},
-            **{"p_attribute": p, "share": alone.share, "without": "; ".join(left_out)},
-        }
 
 
 def _separable(name: str, design: Design) -> tuple[list[pd.DataFrame], list[str]]:
@@ -149,16 +204,3 @@ def _independent(matrix: NDArray[np.float64]) -> list[int]:
     """Columns, the first ones first, that are no combination of those before them."""
     triangle = np.abs(np.diag(np.linalg.qr(matrix, mode="r")))
     return [index for index, size in enumerate(triangle) if size > 1e-8 * np.linalg.norm(matrix[:, index])]
-
-
-def _fit(parts: Sequence[pd.DataFrame], table: pd.DataFrame) -> Fit:
-    """Random intercepts for subjects; among the other attributes a column that others make up is left out."""
-    matrix = _matrix(parts, len(table))
-    kept = _independent(matrix)
-    found = fit_random_intercepts(table.value.to_numpy(), matrix[:, kept], pd.factorize(table.group)[0])
-    names = [("", "", ""), *(column for part in parts for column in part.columns)]
-    chosen = [names[index] for index in kept]
-    explained = float(np.var(matrix[:, kept] @ found.effects))
-    share = explained / (explained + found.between + found.within)
-    effects, errors = (pd.Series(dict(zip(chosen, of))) for of in (found.effects, found.errors))
-    return Fit(found.log_likelihood, effects, errors, share)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from cmrbridge.errors import InputError
-from cmrbridge.evaluation.factors import COLUMNS
+from cmrbridge.evaluation.factors import COLUMNS, OF_TRAINING
 from cmrbridge.paper.style import INK, PAGE_MM, canvas, look, save
 
 POINTS = 100  # of Dice
@@ -17,7 +18,7 @@ def draw_factors(*, factors: Path, png: Path, pdf: Path) -> None:
     """One line per level: its effect in points of Dice with the 95 % interval, under the name of its attribute.
 
     factors: table of `measure_factors`. Attributes stand in the order of the variance that they explain alone; the
-    line at 0 is the reference level.
+    line at 0 is the reference level. What was trained has a point alone: the comparisons' table judges it.
     """
     table = _read(factors)
     lines = [line for rows in _attributes(table) for line in _lines(rows)]
@@ -60,14 +61,24 @@ def _attributes(table: pd.DataFrame) -> list[pd.DataFrame]:
 def _lines(rows: pd.DataFrame) -> list[tuple[str, pd.Series | None]]:
     """A heading, in two lines where there is more to say, and a line per level, the strongest first."""
     first = rows.iloc[0]
-    p = "p < .001" if first.p_attribute < 0.001 else f"p = {first.p_attribute:.2g}"
-    headings = [f"{' = '.join(map(_words, first.attribute))}: {100 * first.share:.1f} % of variance, {p}"]
+    names = " = ".join(map(_words, first.attribute))
+    headings = [f"{names}: {100 * first.share:.1f} % of variance, {_verdict(rows)}"]
     others = [_words(name) for name in first.without.split("; ") if name and name not in first.attribute]
     if others:
         headings.append(f"(not told apart from {', '.join(others)})")
     ranked = rows.reindex(rows.effect.abs().sort_values(ascending=False, kind="stable").index)
     levels = [(f"{row.level} – {row.reference}, n = {row.n_subjects}", row) for _, row in ranked.iterrows()]
     return [*((heading, None) for heading in headings), *levels]
+
+
+def _verdict(rows: pd.DataFrame) -> str:
+    """The smallest p, corrected for the number of levels: that of no level differing from the reference."""
+    if set(rows.attribute.iloc[0]) <= set(OF_TRAINING):
+        return "tested in the comparisons"
+    p = rows.p.min()
+    if np.isnan(p):
+        return "no p"
+    return "p < .001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def _words(attribute: str) -> str:
@@ -77,6 +88,6 @@ def _words(attribute: str) -> str:
 def _draw(axes: Axes, place: int, row: pd.Series | None) -> None:
     if row is None:
         return
-    colour = "#0072B2" if row.ci_low > 0 or row.ci_high < 0 else "#999999"  # does the interval leave 0 out?
+    colour = INK if np.isnan(row.p) else "#0072B2" if row.p < 0.05 else "#999999"
     axes.hlines(place, POINTS * row.ci_low, POINTS * row.ci_high, color=colour, linewidth=1.1)
     axes.plot(POINTS * row.effect, place, "o", color=colour, markersize=3.2)
