@@ -147,7 +147,7 @@ def draw_curves(*, runs: Sequence[Mapping[str, Any]], arms: Sequence[str], png: 
             for axes, (name, label) in zip(row, panels.items()):
                 _lines(axes, members, name, colours)
                 axes.set(xlabel=_unit(members[0]), ylabel=label)
-                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+                axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
             row[0].set_title(f"{title} (n = {len(members)} training runs)")
         _legend(figure, colours)
         save(figure, png, pdf)

@@ -11,6 +11,7 @@ from cmrbridge.paper.style import METRIC_NAMES, PAGE_MM, SMALL, canvas, look, p_
 
 LINE_MM, TITLE_MM = 3.2, 3.2
 PER_ROW = 5
+MOST_TICKS = 6  # on an axis, that their numbers do not touch
 COLOUR = "#0072B2"  # Okabe & Ito 2008
 
 
@@ -28,7 +29,8 @@ def draw_ranks(*, cases: Path, baseline: str, metric: str, table: Path, png: Pat
         return
     rows = [panels for key in _runs(frame) for panels in _wrapped(key)]
     columns = max(len(panels) for panels, _ in rows)
-    ends = _ends(frame)
+    ends, most = _ends(frame), frame.arm.nunique()
+    ticks = range(1, most + 1, -(-most // MOST_TICKS))
     with look():
         width = min(PAGE_MM, 30 + 50 * columns)
         around = 7 + TITLE_MM * (_title(rows[0][0][0], frame).count("\n") + 1)
@@ -41,7 +43,7 @@ def draw_ranks(*, cases: Path, baseline: str, metric: str, table: Path, png: Pat
                 axes.set_axis_off()
             for axes, panel in zip(line, panels):
                 _draw_panel(axes, panel, arms, baseline)
-                axes.set(xlim=ends, xticks=range(1, frame.arm.nunique() + 1))
+                axes.set(xlim=ends, xticks=ticks)
                 axes.set_title(_title(panel, frame))
             line[0].set_yticks(range(len(arms)), arms, fontsize=SMALL)
         figure.supxlabel(f"mean rank by {METRIC_NAMES[metric].split(' (')[0]}, 1 is best", fontsize=7)
