@@ -30,7 +30,7 @@ from cmrbridge.paper.style import (
 )
 
 ORDER = [MEAN, *STRUCTURES]
-LINE_MM = 2.9  # of one arm
+LINE_MM = 2.5  # of one arm: a name at the smallest type
 LETTER_MM, CELL_MM = 1.2, 9.0  # of a name at the smallest type, of a number in the matrix
 PER_LEGEND_LINE = 8
 GOLDEN = 0.618034
