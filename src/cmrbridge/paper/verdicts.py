@@ -9,7 +9,7 @@ import pandas as pd
 from cmrbridge.evaluation.claims import Conditions, Evidence, Judgement, flattened, judge
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, summarise
 from cmrbridge.paper.findings import dice_by_target
-from cmrbridge.paper.rounding import quoted, unit
+from cmrbridge.paper.rounding import unit
 from cmrbridge.paper.study import Study
 from cmrbridge.paper.style import METRIC_NAMES
 from cmrbridge.paper.tables import interval
@@ -53,7 +53,8 @@ def _claim(row: Any, several: Mapping[str, bool]) -> str:
     """In words, with the network and the source where a study has several."""
     with_network = f" with {row.architecture}" if several["architecture"] else ""
     from_source = f", trained on {row.source}" if several["source"] else ""
-    more = f" by {quoted(row.by, 'margin', row.metric)} {unit(row.metric)} or more" if row.by else ""
+    size = 100 * row.by if row.metric in HIGHER_IS_BETTER else row.by
+    more = f" by {size:g} {unit(row.metric)} or more" if row.by else ""
     better = f"{row.arm} is better than {row.baseline}{with_network} in {METRIC_NAMES[row.metric]}{more}"
     return f"{better} on {row.target}{from_source}"
 
