@@ -25,10 +25,11 @@ class Evidence:
     """One comparison as the rule sees it.
 
     gain: difference of the arms, turned so that more is better; low: its interval's lower end; by: what the claim says
-    that it is at least; p: two-sided, corrected (NaN where no test could be made); detectable: the true gain that such
-    a study finds in 80 of 100 repetitions (NaN: not known); seeds: training runs of the arm that has fewer;
-    source_dice: of the arm that has less, NaN where the source was not tested; flattened: whether every training's
-    validation curve had (None: not known); measured: whether the metric's unit is one on the target.
+    that it is at least; p: two-sided, Welch's, corrected (NaN where no test could be made); detectable: the true gain
+    that this test finds in 80 of 100 repetitions; slope_p: of the mixed model with slopes, which knows that subjects
+    are the same (both NaN: not known); seeds: training runs of the arm that has fewer; source_dice: of the arm that has
+    less, NaN where the source was not tested; flattened: whether every training's validation curve had (None: not
+    known); measured: whether the metric's unit is one on the target.
     """
 
     gain: float
@@ -39,6 +40,7 @@ class Evidence:
     flattened: bool | None
     by: float = 0.0
     detectable: float = math.nan
+    slope_p: float = math.nan
     measured: bool = True
 
 
@@ -60,9 +62,7 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
     if unmet:
         return Judgement(UNTESTED, "; ".join(unmet))
     if evidence.p >= SIGNIFICANT:
-        found = f"not significant (p = {evidence.p:.3f}), which does not say that there is no gain"
-        size = "" if math.isnan(evidence.detectable) else f": one of {evidence.detectable:.3g} would likely be found"
-        return Judgement(NOT_SUPPORTED, found + size)
+        return Judgement(NOT_SUPPORTED, _not_found(evidence))
     if evidence.gain <= 0:
         return Judgement(NOT_SUPPORTED, f"the arm is significantly worse (p = {evidence.p:.3g})")
     if evidence.low < evidence.by:
@@ -72,6 +72,16 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
             f"interval begins at {evidence.low:.3g}",
         )
     return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g})")
+
+
+def _not_found(evidence: Evidence) -> str:
+    """What a test that finds nothing says, and what it would have found."""
+    words = f"not significant by Welch's test (p = {evidence.p:.3f}), which does not say that there is no gain"
+    if not math.isnan(evidence.detectable):
+        words += f": this test finds one of {evidence.detectable:.2g} in 80 of 100 such studies"
+    if not math.isnan(evidence.slope_p):
+        words += f"; the mixed model with slopes, uncorrected: p = {evidence.slope_p:.2g}"
+    return words
 
 
 def unmet_conditions(evidence: Evidence, conditions: Conditions) -> list[str]:

@@ -5,8 +5,11 @@ from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from statsmodels.stats.power import TTestIndPower
 
 from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.paper.records import Training
@@ -25,7 +28,7 @@ def study(trainings: list[Training]) -> Any:
     )
     row = {"source": "aurora", "target": "eclipse", "architecture": "unet2d_batch", "structure": "mean"}
     row |= {"metric": "dice", "arm": "flip", "baseline": "classic", "difference": 0.02, "ci_low": 0.01, "ci_high": 0.03}
-    row |= {"words": "who says so", "by": 0.0, "mde": 0.01}
+    row |= {"words": "who says so", "by": 0.0, "df": 30.0, "mixed_slope_p": 0.2}
     cases = cases.assign(metric="dice", value=0.95)
     trained_as = {
         "unet2d": {"classic": "classic", "mirrored": "mirrored", "flip": "mirrored"},
@@ -94,3 +97,14 @@ def test_no_claim_in_millimetres_is_judged_where_these_are_nominal(metric: str, 
     (verdict,) = judged(given, ["eclipse"])
     assert verdict["word"] == word
     assert ("nominal" in verdict["why"]) == (word == "untested")
+
+
+def test_what_would_have_been_found_is_told_for_the_test_that_judges() -> None:
+    """Welch's at 22 and 22 subjects, by statsmodels' own power."""
+    given = study(trainings("classic", 0.0) + trainings("flip", 0.0))
+    wide = stats.t.ppf(0.975, 42)
+    half = wide * np.sqrt(2 / 22)  # of the interval, where both arms spread by 1
+    given.claimed = given.claimed.assign(p_holm=0.4, difference=0.1, ci_low=0.1 - half, ci_high=0.1 + half, df=42.0)
+    power = TTestIndPower().solve_power(nobs1=22, alpha=0.05, power=0.8)
+    (verdict,) = judged(given)
+    assert f"finds one of {power:.2g} in" in verdict["why"]
