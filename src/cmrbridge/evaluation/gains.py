@@ -73,8 +73,15 @@ class Gains:
         error = gain_error(of_arm, of_baseline, self.targets[both])
         replicates = self.sign * (gain + self._widened(drawn - gain, error))
         low, high = np.nanpercentile(replicates, (2.5, 97.5)) if error.se >= 0 else (np.nan, np.nan)
-        about = int(both.sum()), len(of_arm), float(of_arm.mean())
-        return Gain(*about, self.sign * gain, float(low), float(high), replicates)
+        return Gain(
+            n_subjects=int(both.sum()),
+            n_seeds=len(of_arm),
+            value=float(of_arm.mean()),
+            gain=self.sign * gain,
+            low=float(low),
+            high=float(high),
+            replicates=replicates,
+        )
 
     def _widened(self, deviations: Floats, error: Error) -> Floats:
         """(repeat,) deviations from the gain, with the spread ``error`` and Student's tails; as they are where it is
