@@ -74,8 +74,13 @@ class Gains:
         replicates = self.sign * (gain + self._widened(drawn - gain, error))
         low, high = np.nanpercentile(replicates, (2.5, 97.5)) if error.se >= 0 else (np.nan, np.nan)
         return Gain(
-            *(int(both.sum()), len(of_arm), float(of_arm.mean())),
-            *(self.sign * gain, float(low), float(high), replicates),
+            n_subjects=int(both.sum()),
+            n_seeds=len(of_arm),
+            value=float(of_arm.mean()),
+            gain=self.sign * gain,
+            low=float(low),
+            high=float(high),
+            replicates=replicates,
         )
 
     def _widened(self, deviations: Floats, error: Error) -> Floats:
@@ -83,7 +88,7 @@ class Gains:
         not known, 0 where nothing spreads."""
         if np.isnan(error.se):
             return deviations
-        spread = np.nanstd(deviations)
+        spread = float(np.nanstd(deviations))
         if min(spread, error.se) < SPREAD:
             return np.zeros_like(deviations)
         return deviations * error.se / spread * np.sqrt(error.df / chdtri(error.df, self.tails))

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from cmrbridge.evaluation.mixed import Estimate
-from cmrbridge.evaluation.statistics import holm, welch
+from cmrbridge.evaluation.statistics import welch
 from cmrbridge.evaluation.subject_effects import between_subjects, levels_of_subjects, within_subjects
 
 GROUPS = np.repeat([0, 1, 2], [9, 5, 7])
@@ -89,7 +89,8 @@ def test_of_studies_without_an_effect_5_in_100_show_one(count: int, doubt: float
     draw = np.random.default_rng(0)
     studies = [estimates_of(drawn(draw)) for _ in range(count)]
     for name in studies[0]:
-        wrong = np.mean([holm([one.p for one in study[name]]).min() < 0.05 for study in studies])
+        smallest = np.array([len(study[name]) * min(one.p for one in study[name]) for study in studies])  # Holm's
+        wrong = np.mean(smallest < 0.05)
         missed = np.mean([not one.low <= 0 <= one.high for study in studies for one in study[name]])
         print(f"{name}: wrong in {wrong:.4f} of the studies, missed by {missed:.4f} of the intervals")
         assert wrong == pytest.approx(0.05, abs=doubt)
