@@ -88,6 +88,8 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     assert cases.value.notna().all()
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
     assert compared.primary.sum() == 1
+    claimed = pd.read_csv(results / "evaluation" / "claims.csv")
+    assert claimed.arm.tolist() == compared.arm[compared.primary].tolist()
     page = (results / "paper" / "report.html").read_text()
     # five figures, three for each of three targets, two data sets, masks, four of the pairs, four of translation, shift
     assert page.count("data:image/webp;base64,") == 26
@@ -217,7 +219,9 @@ def test_a_deleted_model_reruns_exactly_what_depends_on_it(project: Path) -> Non
     figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors", "curves"}
     paper = {"tables", "report", "model_card", *(f"draw_{name}" for name in figures)}
     assert {name for name, _ in jobs} - {"all"} == (
-        own | {"gather", "compare", "measure_factors", "track", "measure_applied", "draw_applied"} | paper
+        own
+        | {"gather", "compare", "compare_claims", "measure_factors", "track", "measure_applied", "draw_applied"}
+        | paper
     )
 
 
@@ -235,7 +239,7 @@ def test_a_changed_constant_reruns_exactly_its_dependants(edited: Path) -> None:
     source.write_text(changed)
     figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors"}
     paper = {"tables", "report", "model_card", *(f"draw_{name}" for name in figures)}
-    assert planned(edited) == {"evaluate", "gather", "compare", "measure_factors", "track", *paper}
+    assert planned(edited) == {"evaluate", "gather", "compare", "compare_claims", "measure_factors", "track", *paper}
 
 
 def test_a_changed_recipe_retrains_its_arm_alone(project: Path) -> None:
