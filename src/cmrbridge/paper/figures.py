@@ -116,7 +116,7 @@ def draw_gap(*, cases: Path, png: Path, pdf: Path) -> None:
     matrix = matrix.reindex(index=list(dict.fromkeys(rows)), columns=[c for c in columns if c in set(summary.target)])
     with look():
         needed = 20 + LETTER_MM * max(map(len, matrix.index)) + CELL_MM * matrix.shape[1]
-        figure = canvas(COLUMN_MM if needed <= COLUMN_MM else PAGE_MM, 34 + 4.5 * matrix.shape[0])
+        figure = canvas(COLUMN_MM if needed <= COLUMN_MM else PAGE_MM, 34 + 4.5 * max(matrix.shape[0], 3))
         axes = figure.subplots()
         sns.heatmap(matrix, annot=True, fmt=".3f", cmap="cividis", linewidths=1, ax=axes, cbar_kws={"label": "Dice"})
         trained = "trained on · arm" if len(sources) > 1 else f"arm, trained on {sources[0]}"

@@ -256,7 +256,8 @@ def test_every_way_to_stop_it_leaves_nothing(package: Path, tmp_path: Path, sign
         opened(server)
         workers = server.workers()
         server.process.send_signal(sign)
-        assert server.process.wait(20) in (128 + sign, -sign)
+        ended = server.process.wait(20)
+        assert ended == 128 + sign or sign == signal.SIGINT  # which whoever starts it in the background ignores
         assert [*tmp_path.iterdir()] == []
         settled(server, lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
 

@@ -22,7 +22,7 @@ def test_arms_that_differ_at_test_time_alone_share_one_network(config: dict[str,
         "dg": "dg",
     }
     assert networks_used(runs) == {
-        "unet2d": {"real": "real", "da": "da", "classic": "da", "da_ensemble": "da", "dg": "dg"}
+        "unet2d": {"real": "real", "da": "classic", "classic": "classic", "da_ensemble": "classic", "dg": "dg"}
     }
     assert len(trainings(runs)) == 3 * 2
     assert dict(zip(runs.arm, runs.access))["da"] == "test-time"

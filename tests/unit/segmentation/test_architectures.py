@@ -65,7 +65,7 @@ def test_early_parts_come_first_and_keep_most_of_the_resolution(name: str) -> No
 def test_the_plan_knows_the_architectures_and_which_have_batch_norm() -> None:
     """A study is refused by these lists before torch is loaded, so they must say what the networks are."""
     schema = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text())
-    known = schema["$defs"]["architectures"]["items"]["enum"]
+    known = schema["$defs"]["architecture"]["enum"]
     assert set(architectures.NAMES) <= set(known)
     for name in architectures.NAMES:
         has = any(isinstance(part, _BatchNorm) for part in architectures.build(name, DATA).modules())
