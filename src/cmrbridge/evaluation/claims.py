@@ -90,7 +90,9 @@ def unmet_conditions(evidence: Evidence, conditions: Conditions) -> list[str]:
     if not evidence.measured:
         unmet.append("the target's millimetres are nominal, so distances there are no measurements")
     if evidence.seeds < conditions.seeds:
-        unmet.append(f"{evidence.seeds} training runs an arm, {conditions.seeds} are needed")
+        unmet.append(
+            f"{evidence.seeds} training run{'s' * (evidence.seeds != 1)} an arm, {conditions.seeds} are needed"
+        )
     if math.isnan(evidence.source_dice):
         unmet.append("the networks were not tested on their own source")
     elif evidence.source_dice < conditions.source_dice:
