@@ -119,7 +119,7 @@ def draw_gap(*, cases: Path, png: Path, pdf: Path) -> None:
         figure = canvas(COLUMN_MM if needed <= COLUMN_MM else PAGE_MM, 34 + 4.5 * max(matrix.shape[0], 3))
         axes = figure.subplots()
         sns.heatmap(matrix, annot=True, fmt=".3f", cmap="cividis", linewidths=1, ax=axes, cbar_kws={"label": "Dice"})
-        trained = "trained on · arm" if len(sources) > 1 else f"arm, trained on {sources[0]}"
+        trained = "source · arm" if len(sources) > 1 else f"arm, source {sources[0]}"
         axes.set(xlabel="tested on (n subjects)", ylabel=trained)
         texts = [f"{target} ({counts[target]})" for target in matrix.columns]
         axes.set_xticklabels(texts, rotation=30, ha="right", rotation_mode="anchor")
