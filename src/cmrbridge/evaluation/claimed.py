@@ -35,10 +35,13 @@ def compare_claims(*, settings: ComparisonSettings, claims: Sequence[Claim], cas
     about an arm that has no scores has no row.
     """
     frame = read_cases(cases)
-    away = frame[(frame.target == settings.primary_target) if settings.primary_target else frame.target != frame.source]
+    away = frame[frame.target != frame.source]
+    if settings.primary_target:
+        away = away[away.target == settings.primary_target]
     tables = [_compared(claim, away, settings) for claim in claims]
     table = pd.concat([pd.DataFrame(columns=list(COLUMNS)), *(one for one in tables if len(one))], ignore_index=True)
     table["p_holm"] = holm(table.p.astype(float))
+    table["primary"] &= table.baseline == settings.baseline  # the endpoint's own arm, not only its metric
     write_frame(claimed, table)
 
 

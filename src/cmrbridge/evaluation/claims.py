@@ -26,10 +26,10 @@ class Evidence:
 
     gain: difference of the arms, turned so that more is better; low: its interval's lower end; by: what the claim says
     that it is at least; p: two-sided, Welch's, corrected (NaN where no test could be made); detectable: the true gain
-    that this test finds in 80 of 100 repetitions; slope_p: of the mixed model with slopes, which knows that subjects
-    are the same (both NaN: not known); seeds: training runs of the arm that has fewer; source_dice: of the arm that has
-    less, NaN where the source was not tested; flattened: whether every training's validation curve had (None: not
-    known); measured: whether the metric's unit is one on the target.
+    that this test, uncorrected, finds in 80 of 100 repetitions; slope_p: of the mixed model with slopes, which knows
+    that subjects are the same (both NaN: not known); seeds: training runs of the arm that has fewer; source_dice: of
+    the arm that has less, NaN where the source was not tested; flattened: whether every training's validation curve had
+    (None: not known); measured: whether the metric's unit is one on the target.
     """
 
     gain: float
@@ -78,7 +78,7 @@ def _not_found(evidence: Evidence) -> str:
     """What a test that finds nothing says, and what it would have found."""
     words = f"not significant by Welch's test (p = {evidence.p:.3f}), which does not say that there is no gain"
     if not math.isnan(evidence.detectable):
-        words += f": this test finds one of {evidence.detectable:.2g} in 80 of 100 such studies"
+        words += f": uncorrected, this test finds one of {evidence.detectable:.2g} in 80 of 100 such studies"
     if not math.isnan(evidence.slope_p):
         words += f"; the mixed model with slopes, uncorrected: p = {evidence.slope_p:.2g}"
     return words

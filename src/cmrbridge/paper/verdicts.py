@@ -9,6 +9,8 @@ from scipy.special import stdtrit
 
 from cmrbridge.evaluation.claims import Conditions, Evidence, Judgement, flattened, judge
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, summarise
+from cmrbridge.evaluation.power import detectable
+from cmrbridge.evaluation.variance import Error
 from cmrbridge.paper.findings import dice_by_target
 from cmrbridge.paper.rounding import unit
 from cmrbridge.paper.study import Study
@@ -100,8 +102,9 @@ def _judged(
 
 def _detectable(row: Any) -> float:
     """The true difference that Welch's test finds in 80 of 100 studies, by its own interval; NaN without one."""
-    wide = stdtrit(row.df, 0.975)
-    return float((row.ci_high - row.ci_low) / (2 * wide) * (wide + stdtrit(row.df, 0.8)))
+    if math.isnan(row.df):
+        return math.nan
+    return detectable(Error((row.ci_high - row.ci_low) / (2 * stdtrit(row.df, 0.975)), row.df))
 
 
 def _at_home(source: str, cases: pd.DataFrame, trained: Set[str]) -> float:

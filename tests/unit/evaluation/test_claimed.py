@@ -47,3 +47,8 @@ def test_the_source_and_other_targets_than_the_primary_are_left_out(tmp_path: Pa
 
 def test_a_study_without_any_claim_leaves_an_empty_table(tmp_path: Path) -> None:
     assert claimed(tmp_path, scores(), CLAIMS[2:]).empty
+
+
+def test_the_endpoint_is_held_against_its_own_baseline(tmp_path: Path) -> None:
+    found = claimed(tmp_path, scores(), [Claim("synthetic", "real", "dice"), Claim("synthetic", "classic", "dice")])
+    assert found.primary.tolist() == [False, True]
