@@ -130,8 +130,9 @@ def _arrows(axes: Axes, x: pd.Series, y: pd.Series, colour: str, across: Ends, e
         sign = "v" if other < ends[0] else "^" if other > ends[1] else sideways
         axes.plot(np.clip(one, *across), np.clip(other, *ends), sign, color=colour, mec=INK, mew=0.4, markersize=4,
                   clip_on=False, zorder=4)  # fmt: skip
-    furthest = y.loc[(y - np.clip(y, *ends)).abs().idxmax()]
-    text = f"{len(y)} beyond, to {_short(furthest)}"
+    excess = (y - np.clip(y, *ends)).abs()
+    furthest = y.loc[excess.idxmax()]
+    text = f"{len(y)} beyond" + (f", to {_short(furthest)}" if excess.max() > 0 else "")  # or sideways alone
     if furthest > ends[1]:
         axes.text(0.98, 0.03, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=6)
     else:
