@@ -42,7 +42,11 @@ def about_study():
 def identity_of(wildcards):
     """What the card says of a run's network, and of what it is helped by when it is tested."""
     run = run_at(wildcards)
-    own = {"trained_as": run.trained_as, "at_test": words.at_test(STUDY, run)}
+    own = {
+        "trained_as": run.trained_as,
+        "at_test": words.at_test(STUDY, run),
+        "alone": words.alone(STUDY, RUNS, run),
+    }
     return identity_at(run) | own
 
 

@@ -26,26 +26,30 @@ SHIFT_PICTURE = {
     "caption": "How well fresh readers tell the classes apart, held out by subject, with 95 % intervals; the dashed line is chance. Below: which domain was taken for which.",
     "counted": {"shift": True},
 }
-SETS = [
+SETS = [  # pattern, title, caption, and what of the source's training subjects is shown
     (
         f"{RENDERED}/gallery.png",
         "SPADE synthesis",
         "In fours: sampled mask, the image drawn for it, the nearest real mask and its image.",
+        "At most 24 fours, the real slices",
     ),
     (
         f"{FIDELITY}/fidelity.png",
         "Fidelity",
         "The generated pairs beside halves of the real subjects, at n slices each: medians with 2.5 to 97.5 % ranges; mask fidelity: Dice of the frozen segmenter on generated and on held-out real images.",
+        "",
     ),
     (
         f"{FIDELITY}/shapes.png",
         "Shapes of masks",
-        "Generated masks (filled) and held-out real ones (line).",
+        "Generated masks (filled) and held-out real ones (line), n above.",
+        "",
     ),
     (
         f"{PRIVACY}/copies.png",
         "Nearest to a training image",
         "Left, in pairs: generated image and nearest training slice, the nearest first. Right, in pairs: image rendered from a training mask, and the true image.",
+        "At most 24 pairs a half, the real slices",
     ),
 ]
 CAPTIONS = {
@@ -99,6 +103,7 @@ def generator_galleries():
             "path": path,
             "title": f"Label diffusion: {source}",
             "caption": "Left: masks sampled from noise. Right: real masks of the source.",
+            "counted": trained_on(source, "At most 40 masks a side, the real ones"),
         }
         for source, path in zip(
             generator_sources(), every_generator(f"{MASKS}/sample/gallery.png")
@@ -106,17 +111,25 @@ def generator_galleries():
     ]
 
 
+def trained_on(source, shown):
+    return {"labelled": source, "splits": ["train"], "shown": shown}
+
+
 def set_galleries():
     """Of each generated set: its pairs, its fidelity, its shapes, and what comes nearest to a training image."""
-    names = [
-        one.source if one.synthetic == "end" else f"{one.source}, {one.synthetic}"
-        for one in asked_sets().itertuples()
-    ]
-    return [
-        {"path": path, "title": f"{title}: {name}", "caption": caption}
-        for pattern, title, caption in SETS
-        for name, path in zip(names, every_set(pattern))
-    ]
+    found = []
+    for pattern, title, caption, shown in SETS:
+        for one, path in zip(asked_sets().itertuples(), every_set(pattern)):
+            moment = "" if one.synthetic == "end" else f", {one.synthetic}"
+            found.append(
+                {
+                    "path": path,
+                    "title": f"{title}: {one.source}{moment}",
+                    "caption": caption,
+                    "counted": trained_on(one.source, shown) if shown else {},
+                }
+            )
+    return found
 
 
 def translation_galleries():
@@ -128,20 +141,24 @@ def translation_galleries():
                 run.source, run.translated, [run.source], "training"
             ):
                 title = f"{run.translated}, training slices of {run.source}"
-                found[path] = title, run.source, "training"
+                found[path] = title, run.source, ["train", "val"]
         for domain in run.tested if run.test_translation else []:
             path = translated(run.source, run.test_translation, [domain], "test")[0]
             title = f"{run.test_translation}, {domain} in the look of {run.source}"
-            found[path] = title, domain, "test"
+            found[path] = title, domain, ["test"]
     caption = "Above: before. Middle: after. Below: what changed."
     return [
         {
             "path": path.replace("images.npz", "gallery.png"),
             "title": f"Translation: {title}",
             "caption": caption,
-            "counted": {"translated": domain, "part": part},
+            "counted": {
+                "labelled": domain,
+                "splits": splits,
+                "shown": "At most 12 slices, evenly spread over those",
+            },
         }
-        for path, (title, domain, part) in found.items()
+        for path, (title, domain, splits) in found.items()
     ]
 
 

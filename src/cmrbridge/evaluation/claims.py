@@ -27,9 +27,10 @@ class Evidence:
     gain: difference of the arms, turned so that more is better; low: its interval's lower end; by: what the claim says
     that it is at least; p: two-sided, Welch's, corrected (NaN where no test could be made); detectable: the true gain
     that this test, uncorrected, finds in 80 of 100 repetitions; slope_p: of the mixed model with slopes, which knows
-    that subjects are the same (both NaN: not known); seeds: training runs of the arm that has fewer; source_dice: of
-    the arm that has less, NaN where the source was not tested; flattened: whether every training's validation curve had
-    (None: not known); measured: whether the metric's unit is one on the target.
+    that subjects are the same (both NaN: not known); seeds: training runs of the arm that has fewer; source_dice (0…1):
+    of the arm that has less, NaN where no network was tested on the source by itself; flattened: whether every
+    training's validation curve had (None: not known); measured: whether the metric's unit is one on the target; unit:
+    of gain, low, by and detectable.
     """
 
     gain: float
@@ -42,6 +43,7 @@ class Evidence:
     detectable: float = math.nan
     slope_p: float = math.nan
     measured: bool = True
+    unit: str = "points"
 
 
 class Judgement(NamedTuple):
@@ -68,8 +70,8 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
     if evidence.low < evidence.by:
         return Judgement(
             NOT_SUPPORTED,
-            f"significantly better (p = {evidence.p:.3g}), but the claim is a gain of {evidence.by:g} or more, and the "
-            f"interval begins at {evidence.low:.3g}",
+            f"significantly better (p = {evidence.p:.3g}), but the claim is a gain of {evidence.by:g} {evidence.unit} "
+            f"or more, and the interval begins at {evidence.low:.2g}",
         )
     return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g})")
 
@@ -78,7 +80,8 @@ def _not_found(evidence: Evidence) -> str:
     """What a test that finds nothing says, and what it would have found."""
     words = f"not significant by Welch's test (p = {evidence.p:.3f}), which does not say that there is no gain"
     if not math.isnan(evidence.detectable):
-        words += f": uncorrected, this test finds one of {evidence.detectable:.2g} in 80 of 100 such studies"
+        least = f"{evidence.detectable:.2g} {evidence.unit}"
+        words += f": uncorrected, this test finds one of {least} in 80 of 100 such studies"
     if not math.isnan(evidence.slope_p):
         words += f"; the mixed model with slopes, uncorrected: p = {evidence.slope_p:.2g}"
     return words
@@ -94,7 +97,7 @@ def unmet_conditions(evidence: Evidence, conditions: Conditions) -> list[str]:
             f"{evidence.seeds} training run{'s' * (evidence.seeds != 1)} an arm, {conditions.seeds} are needed"
         )
     if math.isnan(evidence.source_dice):
-        unmet.append("the networks were not tested on their own source")
+        unmet.append("the networks were not tested by themselves on their own source")
     elif evidence.source_dice < conditions.source_dice:
         unmet.append(
             f"Dice {evidence.source_dice:.3f} on the source's own test subjects, {conditions.source_dice:g} is needed"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from cmrbridge.evaluation.statistics import SPREAD
-from cmrbridge.evaluation.variance import Components, Error, Floats, design_of, run_variance, standard_error
+from cmrbridge.evaluation.variance import Error, Floats, components, design_of, gain_variance, standard_error
 
 RUNS = ["source", "architecture", "arm"]
 
@@ -100,22 +100,12 @@ def gain_error(arm: Floats, baseline: Floats, targets: NDArray[np.str_]) -> Erro
     arm, baseline: complete arrays (run, subject); targets: (subject,). `mixed_slope`'s of one target; of more, spreads
     between subjects are pooled within targets: what targets gain differently is no chance of who was tested.
     """
-    design = design_of(arm, baseline)
-    df = design.subjects - len(np.unique(targets))
-    if df < 1:
+    design = design_of(arm, baseline)._replace(targets=len(np.unique(targets)))
+    if design.subject_df < 1:
         return Error(np.nan, np.nan)
-    gains = _squares(arm.mean(0) - baseline.mean(0), targets) / df
     if design.run_df < 1:
-        return Error(float(np.sqrt(gains / design.subjects)), df)
-    residual = sum(_squares(one - one.mean(0), targets) for one in (arm, baseline)) / (df * design.run_df)
-    run = max(run_variance(arm, baseline) - residual / design.subjects, 0.0)
-    return standard_error(Components(run, max(gains - residual * design.share, 0.0), residual), design)
-
-
-def _squares(values: Floats, targets: NDArray[np.str_]) -> float:
-    """(…, subject) → the sum of squares about the means of targets."""
-    parts = (values[..., targets == target] for target in np.unique(targets))
-    return sum(float(((part - part.mean(-1, keepdims=True)) ** 2).sum()) for part in parts)
+        return Error(float(np.sqrt(gain_variance(arm, baseline, targets=targets) / design.subjects)), design.subject_df)
+    return standard_error(components(arm, baseline, targets=targets), design)
 
 
 def _complete(values: Floats) -> NDArray[np.bool_]:

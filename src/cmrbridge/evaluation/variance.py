@@ -8,7 +8,7 @@ arm − baseline of each network, and its model is gain + subject + training run
 
 from functools import reduce
 from operator import sub
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,12 @@ Floats = NDArray[np.float64]
 
 
 class Design(NamedTuple):
-    """subjects: scored by every run of both arms; runs: training runs (seeds) of each side."""
+    """subjects: scored by every run of both arms; runs: training runs (seeds) of each side; targets: domains that the
+    subjects are of: what these gain differently is no chance of who was tested."""
 
     subjects: int
     runs: tuple[int, ...]
+    targets: int = 1
 
     @property
     def share(self) -> float:
@@ -31,6 +33,11 @@ class Design(NamedTuple):
     def run_df(self) -> int:
         """Degrees of freedom of the spread between the runs of one side, pooled over the sides."""
         return sum(self.runs) - len(self.runs)
+
+    @property
+    def subject_df(self) -> int:
+        """Degrees of freedom of the spread between the subjects of one target, pooled over the targets."""
+        return self.subjects - self.targets
 
 
 class Components(NamedTuple):
@@ -60,20 +67,28 @@ def run_variance(*sides: Floats) -> float:
     return squares / design_of(*sides).run_df
 
 
-def components(*sides: Floats) -> Components:
-    """From mean squares and their expectations (analysis of variance), cut off at 0; two subjects and a `run_df`.
+def components(*sides: Floats, targets: NDArray[Any] | None = None) -> Components:
+    """From mean squares and their expectations (analysis of variance), cut off at 0; a `subject_df` and a `run_df`.
 
-    For complete arrays these are the REML estimates wherever none is cut off (Searle, Casella & McCulloch 1992, ch. 4).
+    targets: (subject,), where they are of several; spreads between subjects are then pooled within targets. For
+    complete arrays of one target these are the REML estimates wherever none is cut off (Searle, Casella & McCulloch
+    1992, ch. 4).
     """
-    design = design_of(*sides)
-    squares = sum(float((_residuals(one) ** 2).sum()) for one in sides)
-    residual = squares / ((design.subjects - 1) * design.run_df)
-    gains = float(reduce(sub, (one.mean(0) for one in sides)).var(ddof=1))
+    places = np.zeros(sides[0].shape[1]) if targets is None else targets
+    design = design_of(*sides)._replace(targets=len(np.unique(places)))
+    squares = sum(_squares(one - one.mean(0), places) for one in sides)
+    residual = squares / (design.subject_df * design.run_df)
     return Components(
         run=max(run_variance(*sides) - residual / design.subjects, 0.0),
-        slope=max(gains - residual * design.share, 0.0),
+        slope=max(gain_variance(*sides, targets=places) - residual * design.share, 0.0),
         residual=residual,
     )
+
+
+def gain_variance(*sides: Floats, targets: NDArray[Any]) -> float:
+    """Variance of the subjects' mean gains within their target, pooled: estimates slope + residual × `share`."""
+    gains = reduce(sub, (one.mean(0) for one in sides))
+    return _squares(gains, targets) / (len(gains) - len(np.unique(targets)))
 
 
 def standard_error(parts: Components, design: Design) -> Error:
@@ -85,7 +100,7 @@ def standard_error(parts: Components, design: Design) -> Error:
     residual = parts.residual * design.share / design.subjects
     runs = parts.run * design.share + residual
     gains = parts.slope / design.subjects + residual
-    spread = design.subjects - 1
+    spread = design.subject_df
     variance = runs + gains - residual
     if variance <= 0:
         return Error(0.0, float("nan"))
@@ -93,5 +108,7 @@ def standard_error(parts: Components, design: Design) -> Error:
     return Error(float(np.sqrt(variance)), float(variance**2 / doubt))
 
 
-def _residuals(scores: Floats) -> Floats:
-    return scores - scores.mean(1, keepdims=True) - scores.mean(0, keepdims=True) + scores.mean()
+def _squares(values: Floats, targets: NDArray[Any]) -> float:
+    """(…, subject) → the sum of squares about the means of targets."""
+    parts = (values[..., targets == target] for target in np.unique(targets))
+    return sum(float(((part - part.mean(-1, keepdims=True)) ** 2).sum()) for part in parts)

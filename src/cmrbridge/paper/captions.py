@@ -1,6 +1,6 @@
 """The end of a figure's caption: how many people and trainings it shows, counted from the study's own tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,22 @@ from cmrbridge.paper.study import Study
 from cmrbridge.paper.tables import about
 
 TILES = 24  # cases that a data set's gallery has room for (`data.picture`, which knows nothing of the paper)
-PARTS = {"training": ("train", "val"), "test": ("test",)}  # pack → its splits
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
 def captioned(figure: Mapping[str, Any], study: Study) -> str:
     """The caption with its n, where ``figure`` says in "counted" of what.
 
-    counted: {"scores": {column of cases.csv: value}}, {"data": data set}, {"translated": domain, "part": pack} or
-    {"shift": True}.
+    counted: {"scores": {column of cases.csv: value}}, {"data": data set}, {"shift": True}, or {"labelled": domain,
+    "splits": those of its subjects that are shown, "shown": what of them, in words}.
     """
     counted = figure.get("counted", {})
     if "scores" in counted:
         told = _of_scores(study.cases, counted["scores"])
     elif "data" in counted:
         told = _of_gallery(study, counted["data"])
-    elif "translated" in counted:
-        told = _of_translation(study.scans, counted["translated"], counted["part"])
+    elif "labelled" in counted:
+        told = _of_labelled(study.scans, **counted)
     elif "shift" in counted:
         told = _of_shift(read_tables(study.files.shift).subjects)
     else:
@@ -51,12 +51,10 @@ def _of_gallery(study: Study, dataset: str) -> str:
     )
 
 
-def _of_translation(scans: pd.DataFrame, domain: str, part: str) -> str:
-    inside = scans[(scans.domain == domain) & scans.split.isin(PARTS[part]) & (scans.annotated != "")]
-    names = "training and validation" if part == "training" else part
-    return (
-        f"At most 12 slices, evenly spread over those of n = {inside.subject.nunique()} {names} subjects of {domain}."
-    )
+def _of_labelled(scans: pd.DataFrame, labelled: str, splits: Sequence[str], shown: str) -> str:
+    inside = scans[(scans.domain == labelled) & scans.split.isin(splits) & (scans.annotated != "")]
+    names = " and ".join(SPLITS[split] for split in splits)
+    return f"{shown} of n = {inside.subject.nunique()} {names} subjects of {labelled}."
 
 
 def _of_shift(subjects: pd.Series) -> str:

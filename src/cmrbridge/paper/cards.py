@@ -26,7 +26,8 @@ INTENDED_USE = (
 @dataclass(frozen=True)
 class Identity:
     """Which network: its run's keys, what it was trained on (domains) and beside (in words), and what its arm may see
-    of a target; trained_as: the arm whose weights it has; at_test: what its arm does at test time, in words, or ""."""
+    of a target; trained_as: the arm whose weights it has; at_test: what its arm does at test time, in words, or "";
+    alone: the arm whose scores are those of the weights by themselves, or ""."""
 
     study: str
     source: str
@@ -38,6 +39,7 @@ class Identity:
     access: str
     trained_as: str
     at_test: str
+    alone: str
 
 
 def write_card(
@@ -109,7 +111,7 @@ def _shared(identity: Identity) -> str:
     told = own if identity.arm != identity.trained_as else ""
     if not identity.at_test:
         return told
-    without = f"; without it, see the scores of “{identity.trained_as}”" if told else ""
+    without = f"; without it, see the scores of “{identity.alone}”" if identity.alone else "; none is without it"
     return f"{told} Its scores are those with {identity.at_test}{without}."
 
 

@@ -21,6 +21,11 @@ def unit(metric: str) -> str:
     return "points" if metric in HIGHER_IS_BETTER else "mm"
 
 
+def told(value: float, metric: str) -> float:
+    """A difference in a metric in its `unit`."""
+    return 100 * value if metric in HIGHER_IS_BETTER else value
+
+
 def quoted(value: Any, column: str, metric: str) -> str:
     """One number of a record as sentences, macros and tables print it; an en dash where there is none.
 

@@ -17,11 +17,11 @@ from cmrbridge.paper.tables import ordered, read_claims, read_comparisons
 @dataclass(frozen=True)
 class About:
     """What the config says. reference: the plain arm; notes: what else a reader must know of this study; access: arm →
-    what it may see of a target; arms: arm → "training" (its domains) and "does", in words; augmentations: name → what
-    it disturbs; trained_as: architecture → arm → the arm whose network it uses; scenarios: scenario → its source;
-    roles: domain → what the study does with it; readers: data set → its reader; nominal: domains whose millimetres are;
-    conditions: what a verdict needs (see `Conditions`); facts: for the checklist, see `content.checklist_facts`;
-    figures: {"path" (png), "title", "caption", and "counted" (see `captions.captioned`)}."""
+    what it may see of a target; arms: arm → "training" (its domains), "does" and "at_test", in words; augmentations:
+    name → what it disturbs; trained_as: architecture → arm → the arm whose network it uses; scenarios: scenario → its
+    source; roles: domain → what the study does with it; readers: data set → its reader; nominal: domains whose
+    millimetres are; conditions: what a verdict needs (see `Conditions`); facts: for the checklist, see
+    `content.checklist_facts`; figures: {"path" (png), "title", "caption", and "counted" (see `captions.captioned`)}."""
 
     study: str
     config_text: str

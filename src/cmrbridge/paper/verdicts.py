@@ -1,7 +1,7 @@
 """Each claim of a study with the word that its evidence allows."""
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,7 +12,7 @@ from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, summarise
 from cmrbridge.evaluation.power import detectable
 from cmrbridge.evaluation.variance import Error
 from cmrbridge.paper.findings import dice_by_target
-from cmrbridge.paper.rounding import unit
+from cmrbridge.paper.rounding import told, unit
 from cmrbridge.paper.study import Study
 from cmrbridge.paper.style import METRIC_NAMES
 from cmrbridge.paper.tables import interval
@@ -22,9 +22,11 @@ RUN = ["source", "architecture", "arm", "seed"]
 
 
 class Network(NamedTuple):
-    """What is behind a run. trained_as: the arm that it was trained for; gain: its late gain, None where not known."""
+    """What is behind a run. trained_as: the arm that it was trained for; alone: whether that arm's scores are those of
+    the network by itself; gain: its late gain, None where not known."""
 
     trained_as: str
+    alone: bool
     gain: float | None
 
 
@@ -56,8 +58,7 @@ def _claim(row: Any, several: Mapping[str, bool]) -> str:
     """In words, with the network and the source where a study has several."""
     with_network = f" with {row.architecture}" if several["architecture"] else ""
     from_source = f", trained on {row.source}" if several["source"] else ""
-    size = 100 * row.by if row.metric in HIGHER_IS_BETTER else row.by
-    more = f" by {size:g} {unit(row.metric)} or more" if row.by else ""
+    more = f" by {told(row.by, row.metric):g} {unit(row.metric)} or more" if row.by else ""
     better = f"{row.arm} is better than {row.baseline}{with_network} in {METRIC_NAMES[row.metric]}{more}"
     return f"{better} on {row.target}{from_source}"
 
@@ -73,7 +74,9 @@ def networks_of(study: Study) -> Networks:
     for source, architecture, arm, seed in runs:
         trained_as = about.trained_as[architecture][arm]
         networks[source, architecture, arm, seed] = Network(
-            trained_as, gains.get((source, architecture, trained_as, seed))
+            trained_as,
+            alone=not about.arms[trained_as]["at_test"],
+            gain=gains.get((source, architecture, trained_as, seed)),
         )
     return networks
 
@@ -86,16 +89,17 @@ def _judged(
     behind = {run: networks.get(run) for run in runs[RUN].drop_duplicates().itertuples(index=False, name=None)}
     higher = row.metric in HIGHER_IS_BETTER
     evidence = Evidence(
-        gain=row.difference if higher else -row.difference,
-        low=row.ci_low if higher else -row.ci_high,
+        gain=told(row.difference if higher else -row.difference, row.metric),
+        low=told(row.ci_low if higher else -row.ci_high, row.metric),
         p=row.p_holm,
         seeds=int(runs[runs.target == row.target].groupby("arm").seed.nunique().min()),
-        source_dice=_at_home(row.source, own, {one.trained_as if one else run[2] for run, one in behind.items()}),
+        source_dice=_at_home(row.source, own, list(behind.values())),
         flattened=flattened([network.gain if network else None for network in behind.values()]),
-        by=row.by,
-        detectable=_detectable(row),
+        by=told(row.by, row.metric),
+        detectable=told(_detectable(row), row.metric),
         slope_p=row.mixed_slope_p,
         measured=row.metric == "dice" or row.target not in nominal,
+        unit=unit(row.metric),
     )
     return judge(evidence, conditions)
 
@@ -107,8 +111,11 @@ def _detectable(row: Any) -> float:
     return detectable(Error((row.ci_high - row.ci_low) / (2 * stdtrit(row.df, 0.975)), row.df))
 
 
-def _at_home(source: str, cases: pd.DataFrame, trained: Set[str]) -> float:
-    """The lowest mean Dice on the source's own test subjects of these arms' networks, on images as they are: what a
-    remedy does to those is a finding about the remedy, no sign of a poor training. NaN where one was not tested."""
+def _at_home(source: str, cases: pd.DataFrame, networks: Sequence[Network | None]) -> float:
+    """The lowest mean Dice on the source's own test subjects of these networks by themselves: what a remedy does to
+    their images is a finding about the remedy, no sign of a poor training. NaN where one was not tested so."""
+    if not all(one is not None and one.alone for one in networks):
+        return math.nan
+    trained = {one.trained_as for one in networks if one}
     home = dice_by_target(summarise(cases[(cases.target == source) & cases.arm.isin(trained)]))
     return float(home["mean"].min()) if set(home.arm) == trained else math.nan

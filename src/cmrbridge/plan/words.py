@@ -37,16 +37,25 @@ def augmentations(study: Study) -> dict[str, str]:
     caged = any(name in CAGED for name in study["run"]["architectures"])
     found: dict[str, str] = {}
     for name in asked:
-        kinds = [words for key, words in AUGMENTED.items() if study["augmentations"][name].get(key)]
+        kinds = _disturbed(study, name)
         own = "; with nnU-Net, its own" if caged and name in study["nnunet"]["own_augmentation_for"] else ""
         found |= {name: ", ".join(kinds) + own} if kinds else {}
     return found
 
 
+def _disturbed(study: Study, augmentation: str) -> list[str]:
+    return [words for key, words in AUGMENTED.items() if study["augmentations"][augmentation].get(key)]
+
+
 def arms(study: Study, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Arm → "training" (the domains that it learns from) and "does" (what it adds to them). runs: of `grid`."""
+    """Arm → "training" (the domains that it learns from), "does" (what it adds to them) and "at_test" (what it does
+    with test images, or ""). runs: of `grid`."""
     return {
-        str(arm): {"training": "; ".join(dict.fromkeys(_learnt_from(rows))), "does": _does(study, str(arm), rows)}
+        str(arm): {
+            "training": "; ".join(dict.fromkeys(_learnt_from(rows))),
+            "does": _does(study, str(arm), rows),
+            "at_test": at_test(study, next(rows.itertuples())),
+        }
         for arm, rows in runs.groupby("arm", sort=False)
     }
 
@@ -61,12 +70,11 @@ def _learnt_from(rows: pd.DataFrame) -> list[str]:
 
 def _does(study: Study, name: str, rows: pd.DataFrame) -> str:
     arm, run = study["arms"][name], next(rows.itertuples())
-    augment = arm["augment"] if any(study["augmentations"][arm["augment"]].values()) else "none"
     pairs, redrawn = arm["synthetic"], arm["translated"]
     step = f", from the generator after {pairs['step']} steps" if run.synthetic not in ("", "end") else ""
     shared = set(rows.trained_as) - {name}
     parts = [
-        f"augmentation {augment}" if augment != "none" else "no augmentation",
+        f"augmentation {arm['augment']}" if _disturbed(study, arm["augment"]) else "no augmentation",
         *([f"generated pairs, {pairs['ratio']:g} per real slice{step}"] if run.synthetic else []),
         *([_redrawn(redrawn)] if redrawn else []),
         *([f"features that do not tell the domain ({arm['adversarial']})"] if arm["adversarial"] else []),
@@ -89,6 +97,12 @@ def at_test(study: Study, run: Any) -> str:
         f"test images redrawn by {run.test_translation} in the source's look{mean}" if run.test_translation else ""
     )
     return redrawn or (TEST_TIME[study["test_time"][run.test_time]["method"]] if run.test_time else "")
+
+
+def alone(study: Study, runs: pd.DataFrame, run: Any) -> str:
+    """The arm whose scores are those of the run's network by itself, or "" where the study has none."""
+    trained = next(runs[(runs.arm == run.trained_as) & (runs.architecture == run.architecture)].itertuples())
+    return "" if at_test(study, trained) else run.trained_as
 
 
 def roles(study: Study, runs: pd.DataFrame, domain: str) -> list[str]:

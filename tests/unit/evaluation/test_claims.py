@@ -7,7 +7,7 @@ import pytest
 
 from cmrbridge.evaluation.claims import Conditions, Evidence, flattened, judge, late_gain
 
-GOOD = Evidence(gain=0.02, low=0.015, p=0.001, seeds=3, source_dice=0.9, flattened=True)
+GOOD = Evidence(gain=2.0, low=1.5, p=0.001, seeds=3, source_dice=0.9, flattened=True)
 NEEDED = Conditions()
 
 
@@ -15,16 +15,17 @@ NEEDED = Conditions()
     ("change", "word", "why"),
     [
         ({}, "supported", "significantly better"),
-        ({"gain": -0.02}, "not supported", "significantly worse"),
+        ({"gain": -2.0}, "not supported", "significantly worse"),
         ({"p": 0.05}, "not supported", "does not say that there is no gain"),
-        ({"p": 0.05, "detectable": 0.0301}, "not supported", "finds one of 0.03 in 80 of 100"),
+        ({"p": 0.05, "detectable": 3.01}, "not supported", "finds one of 3 points in 80 of 100"),
         ({"p": 0.05, "slope_p": 0.0123}, "not supported", "with slopes, uncorrected: p = 0.012"),
-        ({"by": 0.015}, "supported", "significantly better"),
-        ({"by": 0.016}, "not supported", "a gain of 0.016 or more, and the interval begins at 0.015"),
+        ({"by": 1.5}, "supported", "significantly better"),
+        ({"by": 1.6}, "not supported", "a gain of 1.6 points or more, and the interval begins at 1.5"),
+        ({"by": 1.6, "unit": "mm"}, "not supported", "a gain of 1.6 mm or more"),
         ({"measured": False}, "untested", "nominal"),
         ({"seeds": 2}, "untested", "2 training runs an arm, 3 are needed"),
         ({"source_dice": 0.8799}, "untested", "0.88 is needed"),
-        ({"source_dice": math.nan}, "untested", "not tested on their own source"),
+        ({"source_dice": math.nan}, "untested", "not tested by themselves on their own source"),
         ({"flattened": False}, "untested", "still rising"),
         ({"flattened": None}, "untested", "no validation curve"),
         ({"p": math.nan}, "untested", "too few subjects"),

@@ -37,7 +37,7 @@ def test_a_page_counts_what_it_shows_of_the_scores() -> None:
     assert captioned({"caption": "None."}, study) == "None."
 
 
-def test_a_translation_counts_the_labelled_subjects_of_its_pack() -> None:
+def test_a_gallery_of_slices_counts_the_labelled_subjects_that_they_are_of() -> None:
     rows = [
         ("near", "train", "p", "LV"),
         ("near", "val", "q", "LV"),
@@ -45,6 +45,7 @@ def test_a_translation_counts_the_labelled_subjects_of_its_pack() -> None:
         ("far", "test", "s", "LV"),
     ]
     study = SimpleNamespace(scans=pd.DataFrame(rows, columns=["domain", "split", "subject", "annotated"]))
-    figure = {"caption": "Before.", "counted": {"translated": "near", "part": "training"}}
+    shown = {"labelled": "near", "splits": ["train", "val"], "shown": "At most 12 slices, evenly spread over those"}
+    figure = {"caption": "Before.", "counted": shown}
     told = "At most 12 slices, evenly spread over those of n = 2 training and validation subjects of near."
     assert captioned(figure, study) == f"Before. {told}"

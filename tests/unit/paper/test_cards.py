@@ -12,7 +12,7 @@ from cmrbridge.errors import InputError
 from cmrbridge.paper.cards import Identity, parameters, write_card
 from cmrbridge.paper.checklist import AUTHOR, ITEMS, as_markdown
 
-WHO = Identity("demo", "home", "plain", "unet2d", 0, ("home",), ("generated pairs",), "none", "plain", "")
+WHO = Identity("demo", "home", "plain", "unet2d", 0, ("home",), ("generated pairs",), "none", "plain", "", "plain")
 RECORD = {
     "params": {"settings": {"loop": {"steps": 70}, "batch": 16}},
     "device": "cpu",
@@ -89,6 +89,12 @@ def test_a_card_whose_scores_need_more_than_the_weights_says_so(tmp_path: Path) 
         "That is the network alone, without test images redrawn.",
     ):
         assert expected in text
+
+
+def test_an_arm_that_adapts_has_no_scores_without_where_no_other_arm_trains_alike(tmp_path: Path) -> None:
+    text = card(tmp_path, replace(WHO, at_test="test images redrawn", alone=""))
+    assert "Its scores are those with test images redrawn; none is without it." in text
+    assert "has the weights of" not in text
 
 
 def test_a_card_of_nnunet_names_its_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

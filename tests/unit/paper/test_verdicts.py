@@ -35,7 +35,11 @@ def study(trainings: list[Training]) -> Any:
         "unet2d_batch": {"classic": "classic", "flip": "flip"},
     }
     return SimpleNamespace(
-        about=SimpleNamespace(trained_as=trained_as, scenarios={"scanners": "aurora"}),
+        about=SimpleNamespace(
+            trained_as=trained_as,
+            scenarios={"scanners": "aurora"},
+            arms={arm: {"at_test": ""} for arm in ("classic", "mirrored", "flip")},
+        ),
         cases=cases,
         claimed=pd.DataFrame([row | {"p_holm": 0.001, "primary": True}]),
         trainings=trainings,
@@ -83,7 +87,22 @@ def test_a_network_without_scores_at_home_is_no_good_one() -> None:
     given = study(trainings("classic", 0.0))
     given.about.trained_as["unet2d_batch"]["flip"] = "mirrored"  # whose own scores are not here
     (verdict,) = judged(given)
-    assert (verdict["word"], "not tested on their own source" in verdict["why"]) == ("untested", True)
+    assert (verdict["word"], "not tested by themselves" in verdict["why"]) == ("untested", True)
+
+
+def test_scores_with_a_remedy_do_not_speak_for_the_network_alone() -> None:
+    given = study(trainings("classic", 0.0) + trainings("flip", 0.0))
+    given.about.arms["flip"]["at_test"] = "the prediction averaged over mirror images"
+    (verdict,) = judged(given)
+    assert (verdict["word"], "not tested by themselves" in verdict["why"]) == ("untested", True)
+
+
+def test_what_a_claim_says_it_is_at_least_is_told_in_its_unit() -> None:
+    given = study(trainings("classic", 0.0) + trainings("flip", 0.0))
+    given.claimed = given.claimed.assign(by=0.015)
+    (verdict,) = judged(given)
+    assert "in Dice by 1.5 points or more on eclipse" in verdict["claim"]
+    assert "a gain of 1.5 points or more, and the interval begins at 1" in verdict["why"]
 
 
 @pytest.mark.parametrize(
@@ -107,4 +126,4 @@ def test_what_would_have_been_found_is_told_for_the_test_that_judges() -> None:
     given.claimed = given.claimed.assign(p_holm=0.4, difference=0.1, ci_low=0.1 - half, ci_high=0.1 + half, df=42.0)
     power = TTestIndPower().solve_power(nobs1=22, alpha=0.05, power=0.8)
     (verdict,) = judged(given)
-    assert f"finds one of {power:.2g} in" in verdict["why"]
+    assert f"finds one of {100 * power:.2g} points in" in verdict["why"]

@@ -4,7 +4,7 @@ from typing import Any
 
 from cmrbridge.plan.config import resolve
 from cmrbridge.plan.grid import grid
-from cmrbridge.plan.words import arms, augmentations, averaged, roles
+from cmrbridge.plan.words import alone, arms, augmentations, averaged, roles
 
 
 def study(config: dict[str, Any], *chosen: str, **run: Any) -> dict[str, Any]:
@@ -30,6 +30,28 @@ def test_each_arm_says_what_it_learns_from_and_adds(config: dict[str, Any]) -> N
     assert said["oracle"]["training"] == "borealis, corona, dusk, eclipse"
     assert list(augmentations(told)) == ["classic"]
     assert augmentations(told)["classic"].startswith("rotation, scale and shift, bias field, ")
+
+
+def test_strengths_without_chances_disturb_nothing(config: dict[str, Any]) -> None:
+    config["augmentations"]["still"] = {"rotation": 30}
+    config["arms"]["still"] = config["arms"]["classic"] | {"augment": "still"}
+    told = study(config, "still")
+    assert arms(told, grid(told))["still"]["does"] == "no augmentation"
+    assert list(augmentations(told)) == ["classic"]
+
+
+def test_the_network_alone_is_scored_by_the_arm_that_adapts_nothing(config: dict[str, Any]) -> None:
+    told = study(config, "da")
+    runs = grid(told)
+    assert {run.arm: alone(told, runs, run) for run in runs.itertuples()} == {
+        "real": "real",
+        "classic": "classic",
+        "da": "classic",
+    }
+    config["arms"]["da"]["augment"] = "mild"  # no other arm of this study trains so
+    told = study(config, "da")
+    runs = grid(told)
+    assert [alone(told, runs, run) for run in runs.itertuples()] == ["real", "classic", ""]
 
 
 def test_a_domain_serves_what_the_runs_take_of_it(config: dict[str, Any]) -> None:
