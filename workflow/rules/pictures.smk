@@ -89,7 +89,7 @@ def galleries():
         {
             "path": f"{RESULTS}/ingest/{dataset}/qc.png",
             "title": f"The data: {dataset}",
-            "caption": "Middle slices of its subjects with the reference contours (LV orange, MYO green, RV blue), and their grey values.",
+            "caption": "Middle slices of its subjects with the reference contours (LV vermilion, myocardium with its cavity yellow, RV blue), and their grey values.",
             "counted": {"data": dataset},
         }
         for dataset in datasets_of(STUDY)

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.core.pack import Pack
+from cmrbridge.core.pictures import COLOURS, Bytes
 
-COLOURS = {"LV": "#e6550d", "MYO": "#31a354", "RV": "#3182bd"}
 TILES = 24
+OUTLINED = {"LV": ("LV",), "MYO": ("LV", "MYO"), "RV": ("RV",)}  # the epicardium, so that no line hides another
 
 
 def draw(path: Path, pack: Pack) -> None:
@@ -29,9 +31,8 @@ def draw(path: Path, pack: Pack) -> None:
         slices = np.flatnonzero(pack.case == index)
         middle = slices[len(slices) // 2]
         axes.imshow(pack.images[middle], cmap="gray", vmin=0, vmax=255)
-        for name, code in STRUCTURES.items():
-            if pack.labels is not None and (pack.labels[middle] == code).any():
-                axes.contour(pack.labels[middle] == code, [0.5], colors=COLOURS[name], linewidths=0.8)
+        for name, inside in outlined(pack.labels[middle]).items() if pack.labels is not None else ():
+            axes.contour(inside, [0.5], colors=[[part / 255 for part in COLOURS[name]]], linewidths=0.8)
         axes.set_title(f"{pack.cases[index].subject} {pack.cases[index].phase}", fontsize=6)
     histogram = right.subplots()
     histogram.hist(pack.images.ravel(), bins=64, range=(0, 256), color="0.4", density=True)
@@ -40,3 +41,12 @@ def draw(path: Path, pack: Pack) -> None:
     )
     histogram.set_yscale("log")
     figure.savefig(path, dpi=80, metadata={"Software": None})
+
+
+def outlined(labels: Bytes) -> dict[str, NDArray[np.bool_]]:
+    """Labels (y, x) → structure that is there → what its contour encloses: of the myocardium the cavity, too."""
+    return {
+        name: np.isin(labels, [STRUCTURES[part] for part in parts])
+        for name, parts in OUTLINED.items()
+        if (labels == STRUCTURES[name]).any()
+    }
