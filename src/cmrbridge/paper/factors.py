@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.factors import COLUMNS, OF_TRAINING
+from cmrbridge.paper.intervals import Ends, common_axis, draw_interval
 from cmrbridge.paper.style import INK, PAGE_MM, canvas, look, save
 
 POINTS = 100  # of Dice
@@ -18,7 +19,8 @@ def draw_factors(*, factors: Path, png: Path, pdf: Path) -> None:
     """One line per level: its effect in points of Dice with the 95 % interval, under the name of its attribute.
 
     factors: table of `measure_factors`. Attributes stand in the order of the variance that they explain alone; the
-    line at 0 is the reference level. What was trained has a point alone: the comparisons' table judges it.
+    line at 0 is the reference level; an interval that goes on beyond the axis ends in an arrow. What was trained has a
+    point alone: the comparisons' table judges it.
     """
     table = _read(factors)
     lines = [line for rows in _attributes(table) for line in _lines(rows)]
@@ -26,8 +28,10 @@ def draw_factors(*, factors: Path, png: Path, pdf: Path) -> None:
         figure = canvas(PAGE_MM, 14 + LINE_MM * len(lines))
         axes = figure.subplots()
         axes.axvline(0, color=INK, linewidth=0.8)
+        ends = common_axis(*(POINTS * table[name] for name in ("effect", "ci_low", "ci_high")))
         for place, (_, row) in enumerate(lines):
-            _draw(axes, place, row)
+            _draw(axes, place, row, ends)
+        axes.set_xlim(ends)
         axes.set_yticks(range(len(lines)), [text for text, _ in lines])
         for label, (_, row) in zip(axes.get_yticklabels(), lines):
             label.set_fontweight("normal" if row is not None else "bold")
@@ -85,9 +89,9 @@ def _words(attribute: str) -> str:
     return attribute.removesuffix("_t").replace("_", " ")
 
 
-def _draw(axes: Axes, place: int, row: pd.Series | None) -> None:
+def _draw(axes: Axes, place: int, row: pd.Series | None, ends: Ends) -> None:
     if row is None:
         return
     colour = INK if np.isnan(row.p) else "#0072B2" if row.p < 0.05 else "#999999"
-    axes.hlines(place, POINTS * row.ci_low, POINTS * row.ci_high, color=colour, linewidth=1.1)
+    draw_interval(axes, place, POINTS * row.ci_low, POINTS * row.ci_high, ends, colour)
     axes.plot(POINTS * row.effect, place, "o", color=colour, markersize=3.2)

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, read_cases, write_frame
 from cmrbridge.evaluation.subgroups import subgroups
+from cmrbridge.paper.intervals import Ends, common_axis, draw_interval
+from cmrbridge.paper.rounding import told, unit
 from cmrbridge.paper.style import (
     COLUMN_MM,
     INK,
@@ -41,6 +43,8 @@ def draw_forest(
     if frame.empty:
         save_notice(f"No arm stands beside {baseline}", png, pdf)
         return
+    scale = told(1, metric)
+    frame = frame.assign(**{name: scale * frame[name] for name in ("difference", "ci_low", "ci_high")})
     panels = _panels(frame)
     lines = _lines(frame)
     columns = min(PER_ROW, len(panels))
@@ -51,9 +55,9 @@ def draw_forest(
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
-        scale, ends = 100 if metric in HIGHER_IS_BETTER else 1, common_axis(frame)
+        ends = common_axis(frame.difference, frame.ci_low, frame.ci_high)
         for axes, (title, panel) in zip(grid.flat, panels.items()):
-            _draw_panel(axes, panel, lines, scale, (scale * ends[0], scale * ends[1]))
+            _draw_panel(axes, panel, lines, ends)
             axes.set_title(title)
         for axes in grid[:, 0]:
             _name_lines(axes, lines, frame)
@@ -80,30 +84,13 @@ def _lines(frame: pd.DataFrame) -> list[Line]:
     ]
 
 
-def common_axis(frame: pd.DataFrame) -> tuple[float, float]:
-    """Both ends: 0, every mean, and of the intervals what lies no further out than half of what the middle 80 % of
-    their ends span, so that one wide interval does not press all others together.
-    """
-    bounds = frame[["ci_low", "ci_high"]].stack().dropna()  # none where no group has two subjects
-    low, high = (bounds.quantile(0.1), bounds.quantile(0.9)) if len(bounds) else (0.0, 0.0)
-    room = 0.5 * (high - low)
-    inner = bounds.clip(low - room, high + room)
-    held = pd.concat([frame.difference, inner, pd.Series([0.0])])
-    margin = 0.05 * (float(held.max() - held.min()) or 1.0)
-    return float(held.min()) - margin, float(held.max()) + margin
-
-
-def _draw_panel(axes: Axes, panel: pd.DataFrame, lines: list[Line], scale: int, ends: tuple[float, float]) -> None:
+def _draw_panel(axes: Axes, panel: pd.DataFrame, lines: list[Line], ends: Ends) -> None:
     axes.axvline(0, color=INK, linewidth=0.8)
     for row in panel.itertuples():
         place = lines.index((row.grouping, row.group))
-        told = row.ci_low > 0 or row.ci_high < 0
-        mean, low, high = (scale * value for value in (row.difference, row.ci_low, row.ci_high))
-        for beyond, end, arrow in ((low < ends[0], ends[0], "<"), (high > ends[1], ends[1], ">")):
-            if beyond:
-                axes.plot(end, place, arrow, color=COLOUR, markersize=3.2, clip_on=False)
-        axes.hlines(place, max(low, ends[0]), min(high, ends[1]), color=COLOUR, linewidth=1.1)
-        axes.plot(mean, place, "o", color=COLOUR, markersize=3.2, mfc=COLOUR if told else "white")
+        leaves_out = row.ci_low > 0 or row.ci_high < 0
+        draw_interval(axes, place, row.ci_low, row.ci_high, ends, COLOUR)
+        axes.plot(row.difference, place, "o", color=COLOUR, markersize=3.2, mfc=COLOUR if leaves_out else "white")
     axes.set_xlim(ends)
     axes.grid(False, axis="y")
     axes.xaxis.set_tick_params(labelbottom=True)
@@ -125,6 +112,6 @@ def _name_lines(axes: Axes, lines: list[Line], frame: pd.DataFrame) -> None:
 
 
 def _effect(baseline: str, metric: str) -> str:
-    name, unit = METRIC_NAMES[metric].split(" (")[0], "points" if metric in HIGHER_IS_BETTER else "mm"
+    name = METRIC_NAMES[metric].split(" (")[0]
     better = "right" if metric in HIGHER_IS_BETTER else "left"
-    return f"mean {name} of the arm – {baseline} ({unit}, 95 % interval)\n{better} of 0 is better"
+    return f"mean {name} of the arm – {baseline} ({unit(metric)}, 95 % interval)\n{better} of 0 is better"

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from cmrbridge.errors import InputError
 from cmrbridge.paper import figures as module
 from cmrbridge.paper.figures import draw_curves, draw_distributions, draw_gap
-from cmrbridge.paper.forest import common_axis, draw_forest
+from cmrbridge.paper.forest import draw_forest
+from cmrbridge.paper.intervals import common_axis
 from cmrbridge.paper.overlays import choose, draw_overlays, window
 from cmrbridge.paper.ranks import draw_ranks
 from cmrbridge.paper.style import arm_colours, in_order
@@ -85,7 +86,7 @@ def test_a_forest_of_single_subjects_shows_their_differences(study: Path, pictur
 def test_the_forests_axis_holds_every_mean_and_cuts_only_intervals() -> None:
     """Nine groups at 1 (0 to 2), one at -30 (-60 to 0): the middle of all ends spans 2, and -60 is left out."""
     rows = [(1.0, 0.0, 2.0)] * 9 + [(-30.0, -60.0, 0.0)]
-    ends = common_axis(pd.DataFrame(rows, columns=["difference", "ci_low", "ci_high"]))
+    ends = common_axis(*(pd.Series(column) for column in zip(*rows)))
     assert ends == pytest.approx((-31.6, 3.6))  # -30 to 2 and a twentieth of it to either side
 
 
