@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-PACKAGES = "% needs \\usepackage{array,booktabs,longtable,pdflscape}\n"
+PACKAGES = "% needs \\usepackage{array,booktabs,longtable,pdflscape} and \\usepackage[a4paper,margin=2cm]{geometry}\n"
 PARAGRAPH, PORTRAIT = 26, 112  # characters in footnote size: about 35 mm, and 170 mm
 PREFIX = "cmr"
 FORMULAS = {"<": "<", ">": ">", "±": r"\pm", "★": r"\star", "→": r"\to", "−": "-"}
@@ -45,7 +45,7 @@ def longtable(frame: pd.DataFrame, caption: str, label: str) -> str:
     table = table.replace(f"\\caption[]{{{heading}}}", r"\caption[]{(continued)}")
     lies = sum(min(width, PARAGRAPH) + 2 for width in widths) > PORTRAIT
     opening, closing = (r"\begin{landscape}", r"\end{landscape}") if lies else (r"\begingroup", r"\endgroup")
-    space = 2 if lies else 3  # points: fifteen columns of comparisons then fit the margins of LaTeX's own A4
+    space = 2 if lies else 3  # points: fifteen columns of comparisons then fit an A4 page with margins of 2 cm
     return f"{PACKAGES}{opening}\\footnotesize\\setlength{{\\tabcolsep}}{{{space}pt}}\n{table}{closing}\n"
 
 
