@@ -38,7 +38,7 @@ class Visit:
             protocol.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 300, "data": data})
 
     def segmented(self, frames: int) -> None:
-        expect(self.at("#finished")).to_contain_text(f"{frames} frames in", timeout=PATIENCE_MS)
+        expect(self.at("#finished")).to_contain_text(f"{frames} frames in")
 
     def picture(self, index: int = 0) -> np.ndarray:
         """Pixels (y, x, 3) of a picture, the first by default, as they are on the screen."""
@@ -66,7 +66,7 @@ class Visit:
 
     def measure(self, name: str) -> float:
         cell = self.at(f'[data-measure="{name}"]').first
-        expect(cell).not_to_have_text("…", timeout=PATIENCE_MS)
+        expect(cell).not_to_have_text("…")
         return float(cell.inner_text().split()[0])
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from browsing import Visit
+from browsing import PATIENCE_MS, Visit
 from served import package, served, started
 from serving import Served, write_package
 
@@ -24,6 +24,7 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CMRBRIDGE_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip("install Chromium, or set CMRBRIDGE_CHROMIUM to its path, to try the page in a browser")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
         yield browser
 

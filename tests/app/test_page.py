@@ -159,7 +159,7 @@ def test_the_translated_image_stands_beside_the_image_with_masks_on_both(
     visit.segmented(len(RADII))
     visit.at("#beside").select_option("the translated image")
     shown = visit.at("canvas").nth(1)
-    expect(visit.at("#finished")).to_contain_text("fast+adapted: 4 frames in", timeout=PATIENCE_MS)
+    expect(visit.at("#finished")).to_contain_text("fast+adapted: 4 frames in")
     expect(shown).to_have_attribute("aria-label", re.compile("^Translated, model «fast\\+adapted»: slice 3, frame 1"))
     expect(shown).not_to_have_attribute("aria-label", re.compile("LV 0"))
     visit.page.evaluate("document.querySelector('#opacity').value = 0")
@@ -183,7 +183,7 @@ def test_a_zip_and_a_folder_of_two_phases_are_studies_of_two_frames(
     functions = []
     for what, name in ((tmp_path / "study.zip", "study.zip"), (folder, "patient <b>A (2 files)")):
         visit.drop(what)
-        expect(visit.at("#study-name")).to_have_text(name, timeout=PATIENCE_MS)
+        expect(visit.at("#study-name")).to_have_text(name)
         visit.segmented(2)
         functions.append(visit.measure("LV EF"))
     assert functions[0] == functions[1] > 30
@@ -196,7 +196,7 @@ def test_what_is_no_study_or_too_large_is_refused_in_words(
     (tmp_path / "large.nii").write_bytes(bytes(3 << 20))
     visit = visiting(small, expected="Failed to load resource")
     visit.drop(tmp_path / "notes.txt")
-    expect(visit.at("#error")).to_contain_text("drop a NIfTI file", timeout=PATIENCE_MS)
+    expect(visit.at("#error")).to_contain_text("drop a NIfTI file")
     visit.drop(tmp_path / "large.nii")
     expect(visit.at("#error")).to_contain_text("large.nii has 3 MiB, more than the 2 MiB")
     assert sum("/api/cases" in url for url in visit.requests) == 1, "what is too large was sent all the same"
@@ -212,9 +212,9 @@ def test_a_killed_worker_is_told_and_the_work_can_be_done_again(
     visit = visiting(small)
     visit.page.route("**/segment?*", freeze_and_go_on)
     visit.drop(hostile)
-    expect(visit.at("canvas")).to_have_count(1, timeout=PATIENCE_MS)  # the image is there before any mask
+    expect(visit.at("canvas")).to_have_count(1)  # the image is there before any mask
     os.kill(small.workers()[0], signal.SIGKILL)
-    expect(visit.at("#finished")).to_contain_text("try again", timeout=PATIENCE_MS)
+    expect(visit.at("#finished")).to_contain_text("try again")
     visit.page.unroute("**/segment?*")
     visit.at("#retry").click()
     visit.segmented(len(RADII))

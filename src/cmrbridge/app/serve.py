@@ -23,9 +23,8 @@ def serve(models: list[Path], port: int, browser: bool, allowed: Allowed | None 
     from cmrbridge.app.server import application, guarded
 
     packages = read_packages(models)
-    stops = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it: who closes the terminal goes on
-        stops.append(signal.SIGHUP)
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stops = [sign for sign in asked if signal.getsignal(sign) != signal.SIG_IGN]  # nohup ignores SIGHUP: go on
     for sign in stops:
         signal.signal(sign, lambda number, _: sys.exit(128 + number))
     with _listening(port) as listener, private_folder() as root:
