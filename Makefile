@@ -11,7 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo app study atlas plan status unlock sync watch test prove lint format audit slurm-env nnunet-env docs reference
+.PHONY: env demo app study atlas plan status unlock sync watch test test-whole prove lint format audit slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -65,7 +65,11 @@ watch: env
 	@$(BIN)/cmrbridge sync --follow
 
 test: env
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long and not whole" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+# every rule, nnU-Net, Slurm and the page in a browser, for real
+test-whole: env
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "whole and not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 prove: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

@@ -20,6 +20,8 @@ from playwright.sync_api import Route, expect
 from browsing import PATIENCE_MS, Visit, faint
 from serving import Served, painted
 
+pytestmark = pytest.mark.whole
+
 SPACING = (2.0, 2.0, 8.0)
 SHAPE = (60, 56, 5)
 RADII = (12, 10, 8, 10)  # of the cavity, pixels, by frame: ED is the first, ES the third

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from browsing import Visit
 from serving import Served
+
+pytestmark = pytest.mark.whole
 
 
 def test_images_unlike_the_training_are_warned_of(

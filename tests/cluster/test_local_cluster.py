@@ -12,6 +12,8 @@ from cluster.config import Size
 from cluster.local_cluster import TESTS, Cluster, local_cluster, until, why_not
 from cluster.processes import processes_of
 
+pytestmark = pytest.mark.whole
+
 needs_slurm = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 

@@ -13,6 +13,8 @@ from cluster.local_cluster import Cluster, local_cluster, until
 from cluster.study_on_slurm import CASES, CHECKPOINT_EVERY, MODEL, Study
 from faults import Tell
 
+pytestmark = pytest.mark.whole
+
 TRAIN = "train_segmenter"
 SLOW = 900.0  # seconds; on a busy machine a job takes minutes to begin
 

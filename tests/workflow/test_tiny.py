@@ -20,6 +20,8 @@ from cmrbridge.custody.words import Words
 from planted import WORDS, plant_columns, plant_header
 from reporters import silent
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 PARTS = [
     *("Snakefile", "config.yaml", "CITATION.cff", "workflow", "profiles", "envs", "resources", "src"),

@@ -2,6 +2,7 @@
 is asked of every figure that a test here draws: it fits a journal's page."""
 
 import json
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -103,14 +104,22 @@ def pictures(study: Path) -> dict:
     }
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    """A folder with cases.csv, comparisons.csv, split.csv, runs/*.jsonl, records/*.json and duplicates.csv."""
-    scores().to_csv(tmp_path / "cases.csv", index=False)
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with cases.csv, comparisons.csv and claims.csv, computed once: thousands of replicates."""
+    folder = tmp_path_factory.mktemp("compared")
+    scores().to_csv(folder / "cases.csv", index=False)
     settings = ComparisonSettings("classic", primary_arm="synthetic", primary_target="eclipse")
-    compare_arms(settings=settings, cases=tmp_path / "cases.csv", comparisons=tmp_path / "comparisons.csv")
+    compare_arms(settings=settings, cases=folder / "cases.csv", comparisons=folder / "comparisons.csv")
     claims = [Claim("synthetic", "classic", "dice", words="who says so"), Claim("classic", "real", "hd95")]
-    compare_claims(settings=settings, claims=claims, cases=tmp_path / "cases.csv", claimed=tmp_path / "claims.csv")
+    compare_claims(settings=settings, claims=claims, cases=folder / "cases.csv", claimed=folder / "claims.csv")
+    return folder
+
+
+@pytest.fixture
+def study(compared: Path, tmp_path: Path) -> Path:
+    """A folder with cases.csv, comparisons.csv, split.csv, runs/*.jsonl, records/*.json and duplicates.csv."""
+    shutil.copytree(compared, tmp_path, dirs_exist_ok=True)
     splits = ["train"] * 5 + ["val"] * 2 + ["test"] * SUBJECTS
     table = pd.DataFrame({"subject": [f"e{i:02}" for i in range(13)], "split": splits})
     table.to_csv(tmp_path / "split.csv", index=False)

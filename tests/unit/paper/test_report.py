@@ -16,6 +16,7 @@ from cmrbridge.paper.style import p_value
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, read_comparisons, write_tables
 
 PUBLISHED = Path(__file__).parents[3] / "resources" / "published.tsv"
+ARMS = ("real", "classic", "synthetic", "oracle")
 AUDIT = {
     "verdict": "flagged",
     "reasons": ["3 copies"],
@@ -47,9 +48,9 @@ def write(study: Path, pictures: dict) -> str:
             reference="real",
             notes=["A computed phantom."],
             access={"real": "none", "oracle": "oracle"},
-            arms={"synthetic": {"training": "aurora", "does": "generated pairs, 1 per real slice"}},
+            arms={arm: {"training": "aurora", "does": f"what {arm} does", "at_test": ""} for arm in ARMS},
             augmentations={"mild": "rotation"},
-            trained_as={"unet2d": {arm: arm for arm in ("real", "classic", "synthetic", "oracle")}},
+            trained_as={"unet2d": {arm: arm for arm in ARMS}},
             scenarios={"scanners": "aurora"},
             roles={"dusk": ["target"], "eclipse": ["target"]},
             readers={"dusk": "phantom", "eclipse": "phantom"},
@@ -136,7 +137,7 @@ def test_report_is_one_file_with_the_answer_on_top(study: Path, pictures: dict) 
         "synthetic, unet2d, seed 1: 1",
         "of dusk and eclipse are simulated",
         "not declared",
-        "<td>generated pairs, 1 per real slice</td>",
+        "<td>what synthetic does</td>",
         "Augmentation mild: rotation.",
         "abc1234",
         "aurora (own domain, n = 6)",
