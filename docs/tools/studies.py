@@ -50,7 +50,8 @@ into `data/`: every number below is computed from those tables. What is judged s
 training runs of either arm, networks that reach Dice of .88 on the source's own test subjects, and validation curves
 that have flattened; otherwise it is *untested*, whatever the numbers look like. *Not supported* says that the study did
 not show it, not that it is false. Claims and rule were last changed on 23 November 2026: after the phantom's scores
-were known, before any network of these studies had been scored on patients.
+were known, before any network of these studies had been scored on patients. One condition has been added since, which
+decides none of these claims: scores with a remedy at test time do not speak for a network by itself.
 """
 
 
@@ -80,6 +81,12 @@ def comparisons_of(study: str, place: str) -> dict[str, Any]:
     merge(base, read_yaml(ROOT / "studies" / f"{study}.yaml")["comparisons"])
     base["primary_target"] = read_place(place)["primary_target"]
     return dict(base)
+
+
+def adapting(study: str) -> set[str]:
+    """The study's arms whose scores are not those of the network by itself."""
+    arms = {**read_yaml(ROOT / "config.yaml")["arms"], **read_yaml(ROOT / "studies" / f"{study}.yaml").get("arms", {})}
+    return {name for name, arm in arms.items() if arm.get("test_translation") or arm.get("test_time")}
 
 
 def read_place(name: str) -> dict[str, Any]:
@@ -231,9 +238,10 @@ def setting(runs: pd.DataFrame) -> str:
 
 def verdicts(of: Gathered) -> list[dict[str, str]]:
     cases, runs, _ = of.bundle
+    adapted = adapting(of.study)
     networks = {
         (run.source, run.architecture, run.arm, run.seed): Network(
-            run.trained_as, None if pd.isna(run.late_gain) else run.late_gain
+            run.trained_as, run.trained_as not in adapted, None if pd.isna(run.late_gain) else run.late_gain
         )
         for run in runs.itertuples()
     }

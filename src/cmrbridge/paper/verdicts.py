@@ -12,10 +12,9 @@ from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, summarise
 from cmrbridge.evaluation.power import detectable
 from cmrbridge.evaluation.variance import Error
 from cmrbridge.paper.findings import dice_by_target
-from cmrbridge.paper.rounding import told, unit
+from cmrbridge.paper.rounding import quoted, told, unit
 from cmrbridge.paper.study import Study
 from cmrbridge.paper.style import METRIC_NAMES
-from cmrbridge.paper.tables import interval
 
 Verdict = dict[str, Any]
 RUN = ["source", "architecture", "arm", "seed"]
@@ -47,7 +46,7 @@ def give_verdicts(
             "primary": bool(row.primary),
             "claim": _claim(row, several),
             "words": row.words,
-            "difference": interval(row),
+            "difference": _difference(row),
             **_judged(row, cases, networks, nominal, conditions)._asdict(),
         }
         for row in claimed.sort_values("primary", ascending=False, kind="stable").itertuples()
@@ -61,6 +60,15 @@ def _claim(row: Any, several: Mapping[str, bool]) -> str:
     more = f" by {told(row.by, row.metric):g} {unit(row.metric)} or more" if row.by else ""
     better = f"{row.arm} is better than {row.baseline}{with_network} in {METRIC_NAMES[row.metric]}{more}"
     return f"{better} on {row.target}{from_source}"
+
+
+def _difference(row: Any) -> str:
+    """With its interval, in the unit of the claim's size and of the reasons."""
+    difference, low, high = (
+        quoted(getattr(row, name), name, row.metric) for name in ("difference", "ci_low", "ci_high")
+    )
+    known = "" if pd.isna(row.ci_low) else f" [{low}, {high}]"
+    return f"{difference} {unit(row.metric)}{known}"
 
 
 def networks_of(study: Study) -> Networks:
