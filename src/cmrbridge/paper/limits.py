@@ -102,7 +102,10 @@ def _pathologies(facts: Facts) -> Iterator[str]:
         seen = trained.get(source, set())
         new = sorted(set().union(*(tested.get(target, set()) for target in set(rows.target))) - seen)
         if seen and new:
-            yield f"No training subject of {source} has {_and(new)}, which test subjects have."
+            yield (
+                f"No training subject of {source} is labelled {_and(new)}, as test subjects are; data sets may have "
+                "several names for one disease."
+            )
 
 
 def _unannotated(facts: Facts) -> Iterator[str]:

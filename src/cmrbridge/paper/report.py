@@ -15,7 +15,7 @@ from cmrbridge.paper.render import embedded, render, shared_apart, table
 from cmrbridge.paper.shift import shift_table
 from cmrbridge.paper.study import About, Files, Study, read_study
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, results_table
-from cmrbridge.paper.verdicts import give_verdicts, networks_of
+from cmrbridge.paper.verdicts import give_verdicts, is_measured, networks_of
 
 __all__ = ["About", "Files", "write_report"]
 
@@ -49,11 +49,13 @@ def write_report(*, about: About, files: Files, report: Path, claim: Path) -> No
 
 def _answer(study: Study) -> dict[str, Any]:
     about, seeds = study.about, seeds_per_arm(study.cases)
+    declared = study.compared[study.compared.primary].itertuples()
     told = [(bool(row.primary), sentence(row, len(study.compared))) for row in endpoint(study.compared).itertuples()]
     return {
         "gap_sentences": gap_sentences(study.cases, about.reference),
         "gaps": content.gap_tables(dice_by_target(study.summary)),
         "primary": [line for primary, line in told if primary],
+        "unmeasured": sorted({row.target for row in declared if not is_measured(row, about.nominal)}),
         "others": [line for primary, line in told if not primary],
         "overall": overall(study.compared, [arm for arm, seen in about.access.items() if seen == "oracle"]),
         "baseline": ", ".join(sorted(set(study.compared.baseline))),

@@ -106,10 +106,15 @@ def _judged(
         by=told(row.by, row.metric),
         detectable=told(_detectable(row), row.metric),
         slope_p=row.mixed_slope_p,
-        measured=row.metric == "dice" or row.target not in nominal,
+        measured=is_measured(row, nominal),
         unit=unit(row.metric),
     )
     return judge(evidence, conditions)
+
+
+def is_measured(row: Any, nominal: Sequence[str]) -> bool:
+    """Whether the row's metric is a measurement on its target: of those that are compared, Dice alone needs no mm."""
+    return row.metric == "dice" or row.target not in nominal
 
 
 def _detectable(row: Any) -> float:

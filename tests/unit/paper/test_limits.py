@@ -66,7 +66,7 @@ def test_architectures_may_differ_in_device_and_precision() -> None:
         ({"cases": facts().cases.query("seed < 2")}, "Fewer than 3 training runs (plain 2)"),
         ({"people": people().assign(centre=lambda table: table.vendor)}, "Each vendor comes from one centre"),
         ({"people": altered("dataset", "other", "domain == 'b'")}, "different data sets (a → b)"),
-        ({"people": altered("pathology", "HCM", "domain == 'b'")}, "No training subject of a has HCM"),
+        ({"people": altered("pathology", "HCM", "domain == 'b'")}, "No training subject of a is labelled HCM, as"),
         ({"people": people().assign(annotated="LV")}, "set has no outlines of MYO and RV at ED"),
         ({"people": altered("cut_off", "0.05", "subject == 'btestV'")}, "up to 5.0 % of a label (b, btestV)"),
         ({"spacing_mm": 2.5}, "finest file has 1.5 mm"),
