@@ -31,7 +31,7 @@ SETS = [  # pattern, title, caption, and what of the source's training subjects 
         f"{RENDERED}/gallery.png",
         "SPADE synthesis",
         "In fours: sampled mask, the image drawn for it, the nearest real mask and its image.",
-        "At most 24 fours, the real slices",
+        "At most 24 fours, the real slices from among those",
     ),
     (
         f"{FIDELITY}/fidelity.png",
@@ -49,7 +49,7 @@ SETS = [  # pattern, title, caption, and what of the source's training subjects 
         f"{PRIVACY}/copies.png",
         "Nearest to a training image",
         "Left, in pairs: generated image and nearest training slice, the nearest first. Right, in pairs: image rendered from a training mask, and the true image.",
-        "At most 24 pairs a half, the real slices",
+        f"At most {STUDY['privacy'].get('shown', 24)} pairs a half, the real slices from among those",
     ),
 ]
 CAPTIONS = {
@@ -103,7 +103,9 @@ def generator_galleries():
             "path": path,
             "title": f"Label diffusion: {source}",
             "caption": "Left: masks sampled from noise. Right: real masks of the source.",
-            "counted": trained_on(source, "At most 40 masks a side, the real ones"),
+            "counted": trained_on(
+                source, "At most 40 masks a side, the real ones from among those"
+            ),
         }
         for source, path in zip(
             generator_sources(), every_generator(f"{MASKS}/sample/gallery.png")
@@ -112,7 +114,7 @@ def generator_galleries():
 
 
 def trained_on(source, shown):
-    return {"labelled": source, "splits": ["train"], "shown": shown}
+    return {"labelled": source, "splits": ["train"], "shown": shown, "whole": True}
 
 
 def set_galleries():

@@ -18,15 +18,16 @@ PATIENCE_S = 2  # for answers that are under way when the server is told to stop
 
 def serve(models: list[Path], port: int, browser: bool, allowed: Allowed | None = None) -> None:
     """Serve the page until SIGINT, SIGTERM or SIGHUP; ``port`` 0 takes a free one. Leaves nothing on the disk."""
+    stops = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it: who closes the terminal goes on
+        stops.append(signal.SIGHUP)
+    for sign in stops:
+        signal.signal(sign, lambda number, _: sys.exit(128 + number))
     import uvicorn
 
     from cmrbridge.app.server import application, guarded
 
     packages = read_packages(models)
-    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    stops = [sign for sign in asked if signal.getsignal(sign) != signal.SIG_IGN]  # nohup ignores SIGHUP: go on
-    for sign in stops:
-        signal.signal(sign, lambda number, _: sys.exit(128 + number))
     with _listening(port) as listener, private_folder() as root:
         own = listener.getsockname()[1]
         token = secrets.token_urlsafe(24)

@@ -71,7 +71,7 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
         return Judgement(
             NOT_SUPPORTED,
             f"significantly better (p = {evidence.p:.3g}), but the claim is a gain of {evidence.by:g} {evidence.unit} "
-            f"or more, and the interval begins at {evidence.low:.2g}",
+            f"or more, and the interval begins at {evidence.low:.2f}",
         )
     return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g})")
 
@@ -80,7 +80,7 @@ def _not_found(evidence: Evidence) -> str:
     """What a test that finds nothing says, and what it would have found."""
     words = f"not significant by Welch's test (p = {evidence.p:.3f}), which does not say that there is no gain"
     if not math.isnan(evidence.detectable):
-        least = f"{evidence.detectable:.2g} {evidence.unit}"
+        least = f"{evidence.detectable:.1f} {evidence.unit}"
         words += f": uncorrected, this test finds one of {least} in 80 of 100 such studies"
     if not math.isnan(evidence.slope_p):
         words += f"; the mixed model with slopes, uncorrected: p = {evidence.slope_p:.2g}"
@@ -91,7 +91,7 @@ def unmet_conditions(evidence: Evidence, conditions: Conditions) -> list[str]:
     """Why the comparison cannot decide; empty where it can."""
     unmet = []
     if not evidence.measured:
-        unmet.append("the target's millimetres are nominal, so distances there are no measurements")
+        unmet.append("the target's millimetres are nominal, so what is told in them there is no measurement")
     if evidence.seeds < conditions.seeds:
         unmet.append(
             f"{evidence.seeds} training run{'s' * (evidence.seeds != 1)} an arm, {conditions.seeds} are needed"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cmrbridge.core.anatomy import STRUCTURES
 from cmrbridge.paper.shift import read_tables
 from cmrbridge.paper.study import Study
 from cmrbridge.paper.tables import about
@@ -18,7 +19,8 @@ def captioned(figure: Mapping[str, Any], study: Study) -> str:
     """The caption with its n, where ``figure`` says in "counted" of what.
 
     counted: {"scores": {column of cases.csv: value}}, {"data": data set}, {"shift": True}, or {"labelled": domain,
-    "splits": those of its subjects that are shown, "shown": what of them, in words}.
+    "splits": those of its subjects that are shown, "shown": what of them, in words; "whole": whether only cases with
+    every structure are}.
     """
     counted = figure.get("counted", {})
     if "scores" in counted:
@@ -51,8 +53,11 @@ def _of_gallery(study: Study, dataset: str) -> str:
     )
 
 
-def _of_labelled(scans: pd.DataFrame, labelled: str, splits: Sequence[str], shown: str) -> str:
-    inside = scans[(scans.domain == labelled) & scans.split.isin(splits) & (scans.annotated != "")]
+def _of_labelled(scans: pd.DataFrame, labelled: str, splits: Sequence[str], shown: str, whole: bool = False) -> str:
+    least = len(STRUCTURES) if whole else 1
+    inside = scans[
+        (scans.domain == labelled) & scans.split.isin(splits) & (scans.annotated.str.split().str.len() >= least)
+    ]
     names = " and ".join(SPLITS[split] for split in splits)
     return f"{shown} of n = {inside.subject.nunique()} {names} subjects of {labelled}."
 

@@ -111,7 +111,11 @@ def _shared(identity: Identity) -> str:
     told = own if identity.arm != identity.trained_as else ""
     if not identity.at_test:
         return told
-    without = f"; without it, see the scores of “{identity.alone}”" if identity.alone else "; none is without it"
+    without = (
+        f"; without it, see the scores of “{identity.alone}”"
+        if identity.alone
+        else "; this study has no scores without it"
+    )
     return f"{told} Its scores are those with {identity.at_test}{without}."
 
 

@@ -103,8 +103,8 @@ def _pathologies(facts: Facts) -> Iterator[str]:
         new = sorted(set().union(*(tested.get(target, set()) for target in set(rows.target))) - seen)
         if seen and new:
             yield (
-                f"No training subject of {source} is labelled {_and(new)}, as test subjects are; data sets may have "
-                "several names for one disease."
+                f"No training subject of {source} is labelled {' or '.join(new)}, as test subjects are; data sets may "
+                "have several names for one disease."
             )
 
 

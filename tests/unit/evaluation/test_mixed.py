@@ -131,6 +131,7 @@ def test_a_component_is_never_negative() -> None:
     [
         (Components(1, 0, 0), Design(10, (3, 3)), (math.sqrt(2 / 3), 4)),  # two samples of three runs
         (Components(0, 4, 0), Design(16, (2, 2)), (0.5, 15)),  # one sample of sixteen gains
+        (Components(0, 4, 0), Design(16, (2, 2), targets=4), (0.5, 12)),  # about the means of four targets
         (Components(3, 0, 0), Design(10, (1, 3)), (2, 2)),
         (Components(2, 8, 0), Design(8, (2, 2)), (math.sqrt(3), 9 / (4 / 2 + 1 / 7))),  # Satterthwaite of both
         (Components(3, 0, 0), Design(10, (3,)), (1, 2)),  # one sample of three networks

@@ -39,7 +39,7 @@ def test_a_page_counts_what_it_shows_of_the_scores() -> None:
 
 def test_a_gallery_of_slices_counts_the_labelled_subjects_that_they_are_of() -> None:
     rows = [
-        ("near", "train", "p", "LV"),
+        ("near", "train", "p", "LV MYO RV"),
         ("near", "val", "q", "LV"),
         ("near", "train", "r", ""),
         ("far", "test", "s", "LV"),
@@ -49,3 +49,5 @@ def test_a_gallery_of_slices_counts_the_labelled_subjects_that_they_are_of() -> 
     figure = {"caption": "Before.", "counted": shown}
     told = "At most 12 slices, evenly spread over those of n = 2 training and validation subjects of near."
     assert captioned(figure, study) == f"Before. {told}"
+    figure["counted"] = shown | {"whole": True}
+    assert "n = 1 training and validation subjects" in captioned(figure, study), "q has one structure of three"

@@ -93,7 +93,7 @@ def test_a_card_whose_scores_need_more_than_the_weights_says_so(tmp_path: Path) 
 
 def test_an_arm_that_adapts_has_no_scores_without_where_no_other_arm_trains_alike(tmp_path: Path) -> None:
     text = card(tmp_path, replace(WHO, at_test="test images redrawn", alone=""))
-    assert "Its scores are those with test images redrawn; none is without it." in text
+    assert "Its scores are those with test images redrawn; this study has no scores without it." in text
     assert "has the weights of" not in text
 
 

@@ -103,7 +103,7 @@ def test_what_a_claim_says_it_is_at_least_is_told_in_its_unit() -> None:
     (verdict,) = judged(given)
     assert "in Dice by 1.5 points or more on eclipse" in verdict["claim"]
     assert verdict["difference"] == "+2.00 points [+1.00, +3.00]"
-    assert "a gain of 1.5 points or more, and the interval begins at 1" in verdict["why"]
+    assert "a gain of 1.5 points or more, and the interval begins at 1.00" in verdict["why"]
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_what_would_have_been_found_is_told_for_the_test_that_judges() -> None:
     given.claimed = given.claimed.assign(p_holm=0.4, difference=0.1, ci_low=0.1 - half, ci_high=0.1 + half, df=42.0)
     power = TTestIndPower().solve_power(nobs1=22, alpha=0.05, power=0.8)
     (verdict,) = judged(given)
-    assert f"finds one of {100 * power:.2g} points in" in verdict["why"]
+    assert f"finds one of {100 * power:.1f} points in" in verdict["why"]
