@@ -67,9 +67,9 @@ watch: env
 test: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long and not whole" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-# every rule, nnU-Net, Slurm and the page in a browser, for real
+# every rule, nnU-Net, Slurm and the page in a browser, for real; one worker more, for they wait as much as they compute
 test-whole: env
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "whole and not long" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "whole and not long" -n $$(($(PYTEST_WORKERS) + 1)) --dist loadfile --no-loadscope-reorder
 
 prove: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

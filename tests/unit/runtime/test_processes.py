@@ -67,6 +67,7 @@ def losses(folder: Path) -> list[list[float]]:
     return [[value for name, value in line.items() if name.endswith("loss")] for line in lines]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("what", "settings", "more"),
     [
@@ -172,6 +173,7 @@ def test_all_that_hang_share_one_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [process.returncode for process in hanging] == [-signal.SIGKILL] * 4
 
 
+@pytest.mark.whole
 def test_a_batch_that_can_not_be_shared_is_refused(packs: Path, tmp_path: Path) -> None:
     done = train(packs, "train-segmenter", SEGMENTER, tmp_path / "out", "--processes", "3")
     assert done.returncode == 2

@@ -121,6 +121,7 @@ time.sleep(99)
 """
 
 
+@pytest.mark.whole
 @needs_nnunet
 def test_the_caged_program_ends_with_a_job_that_is_killed() -> None:
     told = ["bash", "-c", '"$0" -c "$1" "$2" & wait', str(PYTHON), CHILD, str(PROGRAM.parent)]
@@ -184,6 +185,7 @@ def test_whether_predictions_mirror_changes_no_weight(training: Path, tmp_path: 
     assert [json.loads(about["network"])["mirror"] for about in (mirrored, plain)] == [[0, 1], None]
 
 
+@pytest.mark.whole
 @needs_nnunet
 def test_it_predicts_from_its_file_alone_and_mirrors_nothing_that_it_did_not_learn(
     training: Path, tmp_path: Path

@@ -18,6 +18,8 @@ from cmrbridge.translation.graph import Translator, check, to_onnx
 from cmrbridge.translation.model import KIND, ImageDenoiser, TranslationTraining, build
 from cmrbridge.translation.settings import Translation
 
+pytestmark = pytest.mark.whole
+
 SIZE = 16
 TRAINING = TranslationTraining(steps=1, learning_rate=1e-3, channels=(8, 8))
 DDA = Translation("dda", start=0.05, calls=1, factor=2, scale=20.0, reshade=0.0)
