@@ -3,6 +3,7 @@ SHELL := /bin/bash
 CORES ?= $(shell nproc)
 PYTEST_WORKERS ?= $(shell nproc)
 STUDY ?= studies/acdc_sunnybrook.yaml
+MARKS ?= not long and not whole
 unexport PYTHONDONTWRITEBYTECODE
 export OMP_WAIT_POLICY := PASSIVE
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -11,7 +12,7 @@ export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_OFFLINE := 1
 BIN := .venv/bin
 
-.PHONY: env demo app study atlas plan status unlock sync watch test test-whole prove lint format audit slurm-env nnunet-env docs reference
+.PHONY: env demo app study atlas plan status unlock sync watch test prove lint format audit slurm-env nnunet-env docs reference
 
 env:
 	@envs/make-env.sh
@@ -64,12 +65,9 @@ sync: env
 watch: env
 	@$(BIN)/cmrbridge sync --follow
 
+# MARKS="not long": every rule, nnU-Net, Slurm and the page in a browser, too
 test: env
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long and not whole" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
-
-# every rule, nnU-Net, Slurm and the page in a browser, for real; one worker more, for they wait as much as they compute
-test-whole: env
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "whole and not long" -n $$(($(PYTEST_WORKERS) + 1)) --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "$(MARKS)" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 prove: env
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
