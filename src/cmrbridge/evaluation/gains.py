@@ -100,7 +100,7 @@ def gain_error(arm: Floats, baseline: Floats, targets: NDArray[np.str_]) -> Erro
     arm, baseline: complete arrays (run, subject); targets: (subject,). `mixed_slope`'s of one target; of more, spreads
     between subjects are pooled within targets: what targets gain differently is no chance of who was tested.
     """
-    design = design_of(arm, baseline)._replace(targets=len(np.unique(targets)))
+    design = design_of(arm, baseline, targets=targets)
     if design.subject_df < 1:
         return Error(np.nan, np.nan)
     if design.run_df < 1:

@@ -56,9 +56,9 @@ class Error(NamedTuple):
     df: float
 
 
-def design_of(*sides: Floats) -> Design:
-    """The design of complete sides."""
-    return Design(sides[0].shape[1], tuple(map(len, sides)))
+def design_of(*sides: Floats, targets: NDArray[Any] | None = None) -> Design:
+    """The design of complete sides. targets: (subject,), where they are of several."""
+    return Design(sides[0].shape[1], tuple(map(len, sides)), 1 if targets is None else len(np.unique(targets)))
 
 
 def run_variance(*sides: Floats) -> float:
@@ -75,7 +75,7 @@ def components(*sides: Floats, targets: NDArray[Any] | None = None) -> Component
     1992, ch. 4).
     """
     places = np.zeros(sides[0].shape[1]) if targets is None else targets
-    design = design_of(*sides)._replace(targets=len(np.unique(places)))
+    design = design_of(*sides, targets=targets)
     squares = sum(_squares(one - one.mean(0), places) for one in sides)
     residual = squares / (design.subject_df * design.run_df)
     return Components(
@@ -88,7 +88,7 @@ def components(*sides: Floats, targets: NDArray[Any] | None = None) -> Component
 def gain_variance(*sides: Floats, targets: NDArray[Any]) -> float:
     """Variance of the subjects' mean gains within their target, pooled: estimates slope + residual × `share`."""
     gains = reduce(sub, (one.mean(0) for one in sides))
-    return _squares(gains, targets) / (len(gains) - len(np.unique(targets)))
+    return _squares(gains, targets) / design_of(*sides, targets=targets).subject_df
 
 
 def standard_error(parts: Components, design: Design) -> Error:
