@@ -14,7 +14,7 @@ import yaml
 from cmrbridge.evaluation.claimed import Claim, compare_claims
 from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
-from cmrbridge.evaluation.frames import MEAN, summarise
+from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN, summarise
 from cmrbridge.paper.findings import endpoint
 from cmrbridge.paper.records import duration, listed
 from cmrbridge.paper.scores import Bundle, read_bundle
@@ -48,10 +48,11 @@ Each study is one command (`make study STUDY=studies/NAME.yaml PLACE=…`, prese
 into `data/`: every number below is computed from those tables. What is judged stands in each study
 (`comparisons.claims`), how in `evaluation/claims.py`: a claim is *supported* or *not supported* only with three
 training runs of either arm, networks that reach Dice of .88 on the source's own test subjects, and validation curves
-that have flattened; otherwise it is *untested*, whatever the numbers look like. *Not supported* says that the study did
-not show it, not that it is false. Claims and rule were last changed on 23 November 2026: after the phantom's scores
-were known, before any network of these studies had been scored on patients. One condition has been added since, which
-decides none of these claims: scores with a remedy at test time do not speak for a network by itself.
+that have flattened (half a point of Dice at most in the last fifth of a training); otherwise it is *untested*, whatever
+the numbers look like. *Not supported* says that the study did not show it, not that it is false. Claims and rule were
+last changed on 23 November 2026: after the phantom's scores were known, before any network of these studies had been
+scored on patients. One condition has been added since, which decides none of these claims: scores with a remedy at test
+time do not speak for a network by itself.
 """
 
 
@@ -136,7 +137,7 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
             f"## At a glance: {WHERE[place]}\n",
             f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first.",
             "Interval and p are those of the mixed model with slopes, not corrected for there being so many; none is a",
-            "verdict. Rows that agree in every digit are one training that two studies have in common.\n",
+            "verdict. Rows that agree in every digit are one recipe in two studies: a training repeats exactly.\n",
             pipe_table(table),
         ]
     return parts
@@ -201,8 +202,12 @@ def against(of: Gathered, rows: pd.DataFrame) -> list[str]:
     """The endpoint's comparisons and verdicts; a sentence while the declared arm has no scores."""
     if rows.empty:
         return ["The declared comparison is not gathered yet: no claim to judge.\n"]
+    one = rows.iloc[0]
+    structure = "mean over structures" if one.structure == MEAN else one.structure
+    better = "higher is better" if one.metric in HIGHER_IS_BETTER else "lower is better"
     return [
-        "Against the baseline in the endpoint's structure and metric (★ the declared one); Holm corrects over all",
+        f"Against `{one.baseline}` in {METRIC_NAMES[one.metric]}, {structure} ({better}; ★ the declared comparison);",
+        "Holm corrects over all",
         f"{len(of.compared)} rows of [comparisons.csv](data/{of.name}/comparisons.csv):\n",
         pipe_table(comparisons_table(rows).drop(columns=["Structure", "Metric", "Against"])),
         f"What the study set out to judge; Holm corrects over these {len(of.claimed)} rows of",

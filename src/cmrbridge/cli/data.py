@@ -49,7 +49,9 @@ def add_check(commands: Any) -> None:
     )
     looking.set_defaults(command=check_data)
     looking.add_argument("folders", type=Path, nargs="+", metavar="PATH", help="folders of data sets")
-    looking.add_argument("--reader", help="their layout: acdc, mnms, mnms2 or manifest; recognised by default")
+    looking.add_argument(
+        "--reader", help="their layout: acdc, mnms, mnms2, nnunet, msd or manifest; recognised by default"
+    )
     codes = "code of a structure in the files, such as LV=3; the layout's own by default"
     looking.add_argument("--labels", type=pair, nargs="+", default=[], metavar="STRUCTURE=CODE", help=codes)
     where = "of problems.csv, check.html and summary.txt; check by default"

@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
     naming = commands.add_parser("keys", help="which subject of a data set stands behind which key; to the terminal")
     naming.set_defaults(command=show_keys)
     naming.add_argument("folder", type=Path, metavar="FOLDER", help="of the data set")
-    naming.add_argument("--reader", help="its layout: acdc, mnms, mnms2 or manifest; recognised by default")
+    naming.add_argument(
+        "--reader", help="its layout: acdc, mnms, mnms2, nnunet, msd or manifest; recognised by default"
+    )
     add_salt(naming)
     leaving = commands.add_parser("forget", help="take a person out of every study; lists what goes, --yes does it")
     leaving.set_defaults(command=forget_subject)

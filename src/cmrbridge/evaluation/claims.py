@@ -66,19 +66,21 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
     if evidence.p >= SIGNIFICANT:
         return Judgement(NOT_SUPPORTED, _not_found(evidence))
     if evidence.gain <= 0:
-        return Judgement(NOT_SUPPORTED, f"the arm is significantly worse (p = {evidence.p:.3g})")
+        return Judgement(NOT_SUPPORTED, f"the arm is significantly worse (p = {evidence.p:.3g} after Holm)")
     if evidence.low < evidence.by:
         return Judgement(
             NOT_SUPPORTED,
-            f"significantly better (p = {evidence.p:.3g}), but the claim is a gain of {evidence.by:g} {evidence.unit} "
-            f"or more, and the interval begins at {evidence.low:.2f}",
+            f"significantly better (p = {evidence.p:.3g} after Holm), but the claim is a gain of {evidence.by:g} "
+            f"{evidence.unit} or more, and the interval begins at {evidence.low:.2f}",
         )
-    return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g})")
+    return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g} after Holm)")
 
 
 def _not_found(evidence: Evidence) -> str:
     """What a test that finds nothing says, and what it would have found."""
-    words = f"not significant by Welch's test (p = {evidence.p:.3f}), which does not say that there is no gain"
+    words = (
+        f"not significant by Welch's test (p = {evidence.p:.3f} after Holm), which does not say that there is no gain"
+    )
     if not math.isnan(evidence.detectable):
         least = f"{evidence.detectable:.1f} {evidence.unit}"
         words += f": uncorrected, this test finds one of {least} in 80 of 100 such studies"
@@ -105,7 +107,9 @@ def unmet_conditions(evidence: Evidence, conditions: Conditions) -> list[str]:
     if evidence.flattened is None:
         unmet.append("no validation curve shows whether training had converged")
     elif not evidence.flattened:
-        unmet.append("a validation curve was still rising when training ended")
+        unmet.append(
+            f"a validation curve was still rising: more than {100 * FLAT:g} points in the last fifth of the training"
+        )
     if math.isnan(evidence.p):
         unmet.append("too few subjects for a test")
     return unmet

@@ -13,13 +13,30 @@ from cmrbridge.plan.places import TARGET_TRAIN, TRAIN, VAL, domain_name
 COLUMNS = ("vendor", "scanner", "centre", "field_strength_t")  # the first that tells subjects apart makes the domains
 STRUCTURES = {"LV", "MYO", "RV"}
 FEWEST = 3  # labelled subjects of a domain: one to train on, one to validate on, one to test
-SIZES = {  # of the crops, as the places of patients have them (workflow/places.yaml)
+ON_PATIENTS = {"train": {"conditions": ["level", "phase"]}}
+WIDE = {"batch": 32, "warmup": 500, "average": 0.999, "fold": 2, "channels": [64, 128, 192, 256], "layers": 2}
+SIZES: dict[str, dict[str, Any]] = {  # as the papers' studies have them in places of patients (a test holds them equal)
     "cpu": {
         "image": {"size": 96, "spacing_mm": 1.75},
-        "masks": {"train": {"conditions": ["level", "phase"]}, "sample": {"solver": "ddpm", "calls": 40}},
-        "segmentation": {"loop": {"steps": 1500}},
+        "masks": {**ON_PATIENTS, "sample": {"solver": "ddpm", "calls": 40}},
+        "segmentation": {"batch": 16, "loop": {"steps": 3000}},
     },
-    "gpu": {"image": {"size": 128, "spacing_mm": 1.25}, "masks": {"train": {"conditions": ["level", "phase"]}}},
+    "gpu": {
+        "image": {"size": 128, "spacing_mm": 1.25},
+        "masks": {
+            "train": {"steps": 20000, "learning_rate": 3.0e-4, **WIDE, "inspect_every": 2000, **ON_PATIENTS["train"]},
+            "sample": {"batch": 256},
+        },
+        "synthesis": {
+            "train": {"steps": 20000, "learning_rate": 2.0e-4, **WIDE, "spade_channels": 64, "inspect_every": 2000},
+            "render": {"batch": 256},
+        },
+        "segmentation": {
+            "batch": 32,
+            "loop": {"steps": 10000, "learning_rate": 1.0e-3, "warmup": 200, "precision": "auto", "inspect_every": 500},
+        },
+        "prediction": {"batch": 512},
+    },
 }
 DEMO = {
     "phantom",
@@ -139,13 +156,22 @@ def _entry(name: str) -> str:
     return f"own_{domain_name(name)}" if domain_name(name) in DEMO else domain_name(name)
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes a list that stands twice twice, not once with an anchor."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def _text(body: Mapping[str, Any], more: Mapping[str, str]) -> str:
     """YAML by sections, short entries on a line each; ``more`` closes a section with a comment."""
     parts = []
     for key, value in body.items():
         nested = isinstance(value, dict) and any(isinstance(entry, dict | list) for entry in value.values())
         style = None if nested else False
-        part = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, default_flow_style=style, width=120)
+        part = yaml.dump(
+            {key: value}, Dumper=_Plain, sort_keys=False, default_flow_style=style, allow_unicode=True, width=120
+        )
         if more and key == "scenarios":
             part = part.replace(": []\n", ": []  # [sunnybrook]\n")
         parts.append(part + (f"{more[key]}\n" if key in more else ""))

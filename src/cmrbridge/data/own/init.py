@@ -159,6 +159,8 @@ def _tell_phases(lines: Sequence[Line], notes: Notes) -> None:
     ways = Counter(line.phases_from for line in lines if line.phase)
     if ways:
         notes.found.append(f"phases: {', '.join(f'{count} by {way}' for way, count in ways.items())}")
+    if "order of frames" in ways:
+        notes.to_mend.append("phases: by the order of two numbered frames is a guess: the earlier is taken for ED")
     if "images" in ways:
         notes.to_mend.append("phases: by images is a guess, good for images without labels; no volume may rest on it")
 

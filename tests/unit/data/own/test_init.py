@@ -20,7 +20,7 @@ from cmrbridge.data.ingest import ingest
 from cmrbridge.errors import InputError
 from cmrbridge.plan.catalogue import merge
 from cmrbridge.plan.config import resolve
-from cmrbridge.plan.draft import DEMO, draft
+from cmrbridge.plan.draft import DEMO, SIZES, draft
 from cmrbridge.plan.grid import grid
 from scans import HABITS, beating, export, oblique
 
@@ -248,3 +248,15 @@ def test_without_the_rv_there_is_no_generator(tmp_path: Path) -> None:
 def test_names_of_the_demo_are_not_taken() -> None:
     demo = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert {*demo["datasets"], *demo["domains"]} == DEMO
+
+
+def test_a_draft_trains_as_long_as_the_studies_do_on_patients() -> None:
+    places = yaml.safe_load((ROOT / "workflow" / "places.yaml").read_text())["places"]["manifest"]["presets"]
+    gpu = yaml.safe_load((ROOT / "studies" / "li2025.yaml").read_text())["presets"]["gpu"]
+    merge(gpu, places["gpu"])
+    assert {"cpu": {key: size for key, size in places["cpu"].items() if key != "run"}, "gpu": gpu} == SIZES
+
+
+def test_a_draft_is_yaml_that_people_can_change(tmp_path: Path) -> None:
+    text, _ = draft("mine", {"reader": "manifest"}, subjects({"GE": 3, "Siemens": 5}), tmp_path / "study.yaml")
+    assert "&" not in text  # an anchor: two settings that would change together
