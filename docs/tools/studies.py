@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from cmrbridge.evaluation.claimed import Claim, compare_claims
+from cmrbridge.evaluation.claimed import TEST, Claim, compare_claims
 from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN, summarise
@@ -210,7 +210,7 @@ def against(of: Gathered, rows: pd.DataFrame) -> list[str]:
         "Holm corrects over all",
         f"{len(of.compared)} rows of [comparisons.csv](data/{of.name}/comparisons.csv):\n",
         pipe_table(comparisons_table(rows).drop(columns=["Structure", "Metric", "Against"])),
-        f"What the study set out to judge; Holm corrects over these {len(of.claimed)} rows of",
+        f"What the study set out to judge; Holm corrects over these {(~of.claimed.duplicated(TEST)).sum()} tests of",
         f"[claims.csv](data/{of.name}/claims.csv), and the interval is Welch's:\n",
         pipe_table(pd.DataFrame(verdicts(of))),
     ]

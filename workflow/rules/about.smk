@@ -24,11 +24,7 @@ def about_study():
             domain: words.roles(STUDY, RUNS, domain) for domain in domains_of(STUDY)
         },
         "readers": readers,
-        "nominal": [
-            domain
-            for domain in domains_of(STUDY)
-            if STUDY["datasets"][STUDY["domains"][domain]["dataset"]].get("nominal_mm")
-        ],
+        "nominal": NOMINAL,
         "conditions": STUDY["comparisons"]["verdict"],
         "facts": {
             "size": STUDY["image"]["size"],

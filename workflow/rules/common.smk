@@ -106,6 +106,11 @@ NNUNET = {
     "python": str(nnunet_python(STUDY, Path(workflow.basedir))),
     "lock": nnunet_lock(Path(workflow.basedir)),
 }
+NOMINAL = [  # domains whose millimetres are no measurement
+    domain
+    for domain in domains_of(STUDY)
+    if STUDY["datasets"][STUDY["domains"][domain]["dataset"]].get("nominal_mm")
+]
 GPUS = 1 if STUDY["preset"] in ("gpu", "reconstructed") else 0
 
 

@@ -130,7 +130,10 @@ rule measure_factors:
         runtime=more(30),
     params:
         code=code("measure_factors", "cmrbridge.evaluation.factors"),
-        settings={"baseline": STUDY["comparisons"]["baseline"]},
+        settings={
+            "baseline": STUDY["comparisons"]["baseline"],
+            "nominal": NOMINAL,
+        },
         targets=TESTED,
         sources=sorted(set(RUNS.source)),
     script:

@@ -24,6 +24,7 @@ rule tables:
     params:
         code=code("tables", "cmrbridge.paper.tables"),
         oracles=sorted(set(RUNS.arm[RUNS.access == "oracle"])),
+        nominal=NOMINAL,
     script:
         "../scripts/tables.py"
 

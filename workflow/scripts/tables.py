@@ -9,5 +9,6 @@ with job(snakemake):
         comparisons=Path(snakemake.input.comparisons),
         published=Path(snakemake.input.published),
         oracles=snakemake.params.oracles,
+        nominal=snakemake.params.nominal,
         folder=Path(snakemake.output.folder),
     )

@@ -14,6 +14,7 @@ from cmrbridge.evaluation.statistics import holm
 __all__ = ["COLUMNS", "Claim", "ComparisonSettings", "compare_claims"]
 
 COLUMNS = ("words", "by", *COMPARED)
+TEST = ["source", "target", "architecture", "arm", "baseline", "metric"]  # rows alike in these say the same test
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Claim:
 def compare_claims(*, settings: ComparisonSettings, claims: Sequence[Claim], cases: Path, claimed: Path) -> None:
     """`COLUMNS`, a row per claim, source, architecture and target: the primary one, or each where none is declared.
 
-    ``p_holm`` corrects Welch's p over the rows of this table: these are all that the study set out to say. A claim
-    about an arm that has no scores has no row.
+    ``p_holm`` corrects Welch's p over the tests of this table: these are all that the study set out to say. Claims of
+    different sizes about the same arms and metric are one test. A claim about an arm that has no scores has no row.
     """
     frame = read_cases(cases)
     away = frame[frame.target != frame.source]
@@ -40,7 +41,9 @@ def compare_claims(*, settings: ComparisonSettings, claims: Sequence[Claim], cas
         away = away[away.target == settings.primary_target]
     tables = [_compared(claim, away, settings) for claim in claims]
     table = pd.concat([pd.DataFrame(columns=list(COLUMNS)), *(one for one in tables if len(one))], ignore_index=True)
-    table["p_holm"] = holm(table.p.astype(float))
+    tests = ~table.duplicated(TEST)
+    table["p_holm"] = holm(table.p.astype(float).where(tests).to_numpy())
+    table["p_holm"] = table.groupby(TEST, dropna=False).p_holm.transform("first")
     table["primary"] &= table.baseline == settings.baseline  # the endpoint's own arm, not only its metric
     write_frame(claimed, table)
 

@@ -71,7 +71,7 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
         return Judgement(
             NOT_SUPPORTED,
             f"significantly better (p = {evidence.p:.3g} after Holm), but the claim is a gain of {evidence.by:g} "
-            f"{evidence.unit} or more, and the interval begins at {evidence.low:.2f}",
+            f"{evidence.unit} or more, and the interval begins at {evidence.low:.2f}{_findable(evidence)}",
         )
     return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g} after Holm)")
 
@@ -81,12 +81,26 @@ def _not_found(evidence: Evidence) -> str:
     words = (
         f"not significant by Welch's test (p = {evidence.p:.3f} after Holm), which does not say that there is no gain"
     )
-    if not math.isnan(evidence.detectable):
-        least = f"{evidence.detectable:.1f} {evidence.unit}"
-        words += f": uncorrected, this test finds one of {least} in 80 of 100 such studies"
+    words += _findable(evidence)
     if not math.isnan(evidence.slope_p):
         words += f"; the mixed model with slopes, uncorrected: p = {evidence.slope_p:.2g}"
     return words
+
+
+def _findable(evidence: Evidence) -> str:
+    """How large a true gain must be for the uncorrected test to find what is claimed; "" where that is not known.
+
+    For a gain of ``by`` at least the interval has to lie above ``by``, which is as far from it as 0 is otherwise.
+    """
+    if math.isnan(evidence.detectable):
+        return ""
+    least = f"{evidence.by + evidence.detectable:.1f} {evidence.unit}"
+    if evidence.by > 0:
+        return (
+            f": uncorrected, this test shows {evidence.by:g} {evidence.unit} or more in 80 of 100 such studies if the "
+            f"true gain is {least}"
+        )
+    return f": uncorrected, this test finds one of {least} in 80 of 100 such studies"
 
 
 def unmet_conditions(evidence: Evidence, conditions: Conditions) -> list[str]:

@@ -19,6 +19,7 @@ OF_TRAINING = ("arm", "architecture", "source")  # other runs would differ too: 
 OF_SCORE = ("structure", "phase", "level")
 WITHIN = (*OF_TRAINING, *OF_SCORE)  # a subject has scores at several of their values
 OF_SUBJECT = ("vendor", "centre", "scanner", "field_strength_t", "pathology")  # columns of subjects.csv, as words
+OF_HEARTS = ("pathology",)  # of these: two data sets need have no word in common
 OF_SPACING = {"in-plane spacing (per mm)": "spacing_x", "slice spacing (per mm)": "spacing_z"}  # as numbers
 LEVELS = ("mid", "base", "apex")  # of the stack; the first is what the others are held against
 COLUMNS = (
@@ -31,10 +32,11 @@ Design = dict[str, pd.DataFrame]  # attribute → its columns, a row per subject
 @dataclass(frozen=True)
 class FactorSettings:
     """baseline: the arm that the others are held against; metric: what is explained: "dice", the one that is scored
-    level by level."""
+    level by level. nominal: targets whose millimetres are no measurement, so that their spacing is not known."""
 
     baseline: str
     metric: str = "dice"
+    nominal: Sequence[str] = ()
 
 
 def measure_factors(
@@ -53,11 +55,17 @@ def explain(table: pd.DataFrame, baseline: str, sources: Sequence[str]) -> pd.Da
     table: one observation is a subject × phase × structure × level × arm × architecture × source, the mean over seeds;
     ``value``, ``group`` (the subject), ``target`` and a column per attribute. The ceiling is no strategy and stays out.
     effect: score of ``level`` minus that of ``reference`` (Dice: 0.01 is one point), with its 95 % interval and p,
-    after Holm over the attribute's levels; empty for `OF_TRAINING`. share: of the observations' variance, by this
-    attribute alone. without: attributes, "; " between them, that these data do not tell apart from this one.
+    after Holm over the attribute's levels; empty for `OF_TRAINING`. Where targets have no value of `OF_HEARTS` in
+    common, each is held against the commonest of its own. share: of the variance of the observations that all targets
+    have (`_alike`), by this attribute alone. without: attributes, "; " between them, that these data do not tell apart
+    from this one.
     """
     rows = pd.DataFrame([*_within(table, baseline, sources), *_between(table, sources)], columns=list(COLUMNS))
-    return rows.assign(p=rows.groupby("attribute", sort=False).p.transform(lambda p: holm(p.to_numpy(float))))
+    alike = _alike(table)
+    shares = {name: _share(alike, name) for name in rows.attribute.unique()}
+    return rows.assign(share=rows.attribute.map(shares)).assign(
+        p=rows.groupby("attribute", sort=False).p.transform(lambda p: holm(p.to_numpy(float)))
+    )
 
 
 def observations(settings: FactorSettings, cases: Path, subjects: Mapping[str, Path]) -> pd.DataFrame:
@@ -70,6 +78,7 @@ def observations(settings: FactorSettings, cases: Path, subjects: Mapping[str, P
     means = frame.groupby(keys, as_index=False).value.mean()
     tables = [attributes(path).assign(target=target) for target, path in subjects.items()]
     known = pd.concat(tables, ignore_index=True)
+    known.loc[known.target.isin(list(settings.nominal)), list(OF_SPACING)] = np.nan
     joined = means.merge(known, on=["target", "subject", "phase"], how="left", validate="many_to_one", indicator=True)
     lost = joined[joined._merge == "left_only"]
     if len(lost):
@@ -103,14 +112,14 @@ def _within(table: pd.DataFrame, baseline: str, sources: Sequence[str]) -> Itera
     for name in WITHIN:
         if table[name].nunique() < 2:
             continue
-        first, share = _reference(table, name, baseline, sources), _share(table, name)
+        first = _reference(table, name, baseline, sources)
         others = [other for other in WITHIN if other != name]
         wide = table.pivot_table(index=["group", *others], columns=name, values="value")
         for level in wide.columns.drop(first):
             differences = (wide[level] - wide[first]).dropna().groupby(level="group").mean().to_numpy()
             found = within_subjects(differences)
             tested = found._asdict() if name in OF_SCORE else {"difference": found.difference}
-            yield _row(name, level, first, len(differences), tested, share, without="")
+            yield _row(name, level, first, len(differences), tested, without="")
 
 
 def _between(table: pd.DataFrame, sources: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -121,23 +130,20 @@ def _between(table: pd.DataFrame, sources: Sequence[str]) -> Iterator[dict[str, 
     values, mixed_up = _values(table)
     design = _design(people, sources)
     for name, tested in design.items():
-        share, (others, left_out) = _share(table, name), _separable(name, design)
+        others, left_out = _separable(name, design)
         matrix = _matrix([tested, *others], len(people))
         groups = pd.factorize(_words(people, name))[0] if name in OF_SUBJECT else np.zeros(len(people), int)
         found = between_subjects(values, matrix[:, _independent(matrix)], groups)[1:]
         for (level, first), one in zip(tested.columns, found):
-            count = len(people) if name in OF_SPACING else int(tested[(level, first)].sum())
-            without = "; ".join([*left_out, *mixed_up])
-            yield _row(name, level, first, count, one._asdict(), share, without)
+            count = len(people) if name in OF_SPACING else int((tested[(level, first)] > 0).sum())
+            yield _row(name, level, first, count, one._asdict(), without="; ".join([*left_out, *mixed_up]))
 
 
-def _row(
-    name: str, level: str, first: str, count: int, found: Mapping[str, float], share: float, without: str
-) -> dict[str, Any]:
+def _row(name: str, level: str, first: str, count: int, found: Mapping[str, float], without: str) -> dict[str, Any]:
     return {
         **{"attribute": name, "level": level, "reference": first, "n_subjects": count, "effect": found["difference"]},
         **{column: found.get(key, np.nan) for column, key in (("ci_low", "low"), ("ci_high", "high"), ("p", "p"))},
-        **{"share": share, "without": without},
+        "without": without,
     }
 
 
@@ -152,30 +158,69 @@ def _values(table: pd.DataFrame) -> tuple[NDArray[np.float64], list[str]]:
     return levels_of_subjects(pooled.to_numpy()), ["source"]
 
 
+def _alike(table: pd.DataFrame) -> pd.DataFrame:
+    """The observations whose structure, phase and level every target has: a target that lacks the hard ones would else
+    look easy. All of them, where there are none such."""
+    targets = table.groupby(list(OF_SCORE)).target.transform("nunique")
+    alike = table[targets == table.target.nunique()]
+    return alike if len(alike) else table
+
+
 def _share(table: pd.DataFrame, name: str) -> float:
-    """Of the variance of all observations: that of the means of the attribute's values, or of a straight line."""
+    """Of the variance of all observations: that of the means of the attribute's values, or of a straight line; where
+    subjects have one value each, less what as many values dealt to them by lot would have (as in omega squared)."""
     total = float(table.value.var(ddof=0))
     if not total > 0:
         return 0.0
+    words = table[name] if name in OF_SPACING else _words(table, name)
     if name in OF_SPACING:
-        return float(table[name].corr(table.value) ** 2)
-    return float(table.value.groupby(_words(table, name)).transform("mean").var(ddof=0)) / total
+        share = float(table[name].corr(table.value) ** 2)
+    else:
+        share = float(table.value.groupby(words).transform("mean").var(ddof=0)) / total
+    if name in WITHIN:
+        return share
+    people = float(table.value.groupby(table.group).transform("mean").var(ddof=0)) / total
+    used = 1 if name in OF_SPACING else words.nunique() - 1
+    left = table.group.nunique() - 1 - used
+    return max(0.0, share - (people - share) * used / left) if left > 0 else share
 
 
 def _design(people: pd.DataFrame, sources: Sequence[str]) -> Design:
     """Columns (level, reference) of every attribute of which subjects have two values; "" is called unknown."""
     design: Design = {}
     for name in OF_SUBJECT:
-        words = _words(people, name)
-        if words.nunique() > 1:
-            first = _reference(people, name, "", sources)
-            levels = sorted(set(words) - {first})
-            design[name] = pd.DataFrame({(level, first): (words == level).astype(float) for level in levels})
+        blocks = _blocks(people, name) if name in OF_HEARTS else [people]
+        columns = [_contrasts(block, name, sources) for block in blocks]
+        if any(one.shape[1] for one in columns):
+            design[name] = pd.concat(columns, axis=1).reindex(people.index).fillna(0.0)
     for name in OF_SPACING:
         if people[name].notna().all() and people[name].nunique() > 1:
             centred = people[name] - people[name].mean()
             design[name] = pd.DataFrame({("+ 1 mm", f"{people[name].mean():.3g} mm"): centred})
     return design
+
+
+def _contrasts(people: pd.DataFrame, name: str, sources: Sequence[str]) -> pd.DataFrame:
+    """A column per value but the commonest, of mean 0, so that what sets these people off from others is not theirs."""
+    words = _words(people, name)
+    first = _reference(people, name, "", sources)
+    columns = {(level, first): (words == level).astype(float) for level in sorted(set(words) - {first})}
+    return pd.DataFrame({key: column - column.mean() for key, column in columns.items()}, index=people.index)
+
+
+def _blocks(people: pd.DataFrame, name: str) -> list[pd.DataFrame]:
+    """The people in groups of targets that have known values in common, directly or by way of others."""
+    blocks: list[tuple[set[str], set[str]]] = []  # targets, their values
+    for target, words in people.groupby("target", sort=False)[name]:
+        joined = ({str(target)}, set(words) - {""})
+        apart = []
+        for block in blocks:
+            if block[1] & joined[1]:
+                joined = (block[0] | joined[0], block[1] | joined[1])
+            else:
+                apart.append(block)
+        blocks = [*apart, joined]
+    return [people[people.target.isin(list(targets))] for targets, _ in blocks]
 
 
 def _separable(name: str, design: Design) -> tuple[list[pd.DataFrame], list[str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN, summarise
@@ -70,29 +71,42 @@ def verdict(row: Any, comparisons: int) -> str:
     return " ".join(parts)
 
 
-def counts(compared: pd.DataFrame, oracles: Collection[str]) -> dict[str, int]:
-    """How many comparisons there are; how many are with the baseline on targets, without the oracles'; how many of
-    these survive Holm's correction, which is over all, and which way they go; how many of the others survive it.
+def is_measured(row: Any, nominal: Collection[str]) -> bool:
+    """Whether the row's metric is a measurement on its target: of those that are compared, Dice alone needs no mm.
+
+    nominal: targets whose millimetres are nominal.
+    """
+    return row.metric == "dice" or row.target not in nominal
+
+
+def counts(compared: pd.DataFrame, oracles: Collection[str], nominal: Collection[str]) -> dict[str, int]:
+    """How many comparisons there are, and how many in or by millimetres that are nominal, which count no further; how
+    many are with the baseline on targets, without the oracles'; how many of these survive Holm's correction, which is
+    over all, and which way they go; how many of the others survive it.
 
     oracles: the arms that saw the targets' outlines, ceilings and no remedies. At home there is no gap to remedy.
     """
-    away = (compared.target != compared.source) & ~compared.arm.isin(list(oracles))
+    measured = np.array([is_measured(row, nominal) for row in compared.itertuples()], bool)
+    away = measured & (compared.target != compared.source) & ~compared.arm.isin(list(oracles))
     kept = compared[away & (compared.p_holm < SIGNIFICANT)]
     better = int(((kept.difference > 0) == kept.metric.isin(HIGHER_IS_BETTER)).sum())
     return {
         "comparisons": len(compared),
+        "comparisons_in_nominal_mm": int((~measured).sum()),
         "comparisons_on_targets": int(away.sum()),
         "significant_after_holm": len(kept),
         "significantly_better": better,
         "significantly_worse": len(kept) - better,
-        "significant_of_the_others": int((~away & (compared.p_holm < SIGNIFICANT)).sum()),
+        "significant_of_the_others": int((measured & ~away & (compared.p_holm < SIGNIFICANT)).sum()),
     }
 
 
-def overall(compared: pd.DataFrame, oracles: Collection[str]) -> str:
-    """How many comparisons on targets survive the correction, and which way they go; then how many of the others."""
-    found = counts(compared, oracles)
-    others = found["comparisons"] - found["comparisons_on_targets"]
+def overall(compared: pd.DataFrame, oracles: Collection[str], nominal: Collection[str]) -> str:
+    """How many comparisons on targets survive the correction, and which way they go; then how many of the others; and
+    how many are not counted."""
+    found = counts(compared, oracles, nominal)
+    left_out = found["comparisons_in_nominal_mm"]
+    others = found["comparisons"] - found["comparisons_on_targets"] - left_out
     away = f"Of the study's {found['comparisons_on_targets']} comparisons with the baseline on targets"
     holm = f"significant after Holm's correction over all {found['comparisons']}"
     if found["significant_after_holm"] == 0:
@@ -103,6 +117,8 @@ def overall(compared: pd.DataFrame, oracles: Collection[str]) -> str:
             f"{away}, {number} {'is' if number == 1 else 'are'} {holm}: {better} better than the baseline, "
             f"{found['significantly_worse']} worse."
         )
+    if left_out:
+        first += f" {left_out} in or by millimetres that are nominal are not counted."
     if not others:
         return first
     ceiling = "the oracle's and " if compared.arm.isin(list(oracles)).any() else ""

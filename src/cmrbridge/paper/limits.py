@@ -43,6 +43,7 @@ def limits(facts: Facts) -> list[str]:
         _elsewhere,
         _pathologies,
         _unannotated,
+        _untaught,
         _cropped,
         _coarse,
     )
@@ -114,6 +115,19 @@ def _unannotated(facts: Facts) -> Iterator[str]:
         missing = [name for name in STRUCTURES if name not in found]
         if found and missing:
             yield f"{dataset} has no outlines of {_and(missing)} at {phase}: nothing is said of them there."
+
+
+def _untaught(facts: Facts) -> Iterator[str]:
+    for arm in (arm for arm, seen in facts.access.items() if seen == "oracle"):
+        for source, rows in facts.cases[facts.cases.arm == arm].groupby("source"):
+            targets = sorted(set(rows.target) - {source})
+            taught = facts.people[facts.people.domain.isin(targets) & (facts.people.split == "train")].annotated
+            missing = sorted(set(rows.structure) & set(STRUCTURES) - set(" ".join(taught).split()))
+            if len(taught) and missing:
+                yield (
+                    f"{arm} learnt from {_and(targets)}, where nobody outlined {_and(missing)}: where that is scored, "
+                    "its scores and its means over structures are no ceiling."
+                )
 
 
 def _cropped(facts: Facts) -> Iterator[str]:

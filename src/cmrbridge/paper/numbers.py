@@ -22,10 +22,12 @@ def numbers(
     compared: pd.DataFrame,
     clinical: pd.DataFrame,
     oracles: Collection[str],
+    nominal: Collection[str],
 ) -> dict[str, Any]:
     """Counts, mean Dice per source, target and arm, gaps, the endpoint's comparisons, agreement of clinical quantities.
 
-    summary, compared, clinical: of `summarise`, `compare_arms`, `clinical_agreement`; oracles: see `counts`.
+    summary, compared, clinical: of `summarise`, `compare_arms`, `clinical_agreement`; oracles, nominal: see
+    `counts`.
     """
     dice = dice_by_target(summary)
     keys = ["source", "target", "architecture", "arm", "n", "mean", "sd", "median"]
@@ -33,7 +35,7 @@ def numbers(
         "studies": sorted(set(cases.study)),
         "subjects": {target: int(count) for target, count in cases.groupby("target").subject.nunique().items()},
         "seeds": {arm: int(count) for arm, count in cases.groupby("arm").seed.nunique().items()},
-        **counts(compared, oracles),
+        **counts(compared, oracles, nominal),
         "primary": _records(compared[compared.primary].drop(columns="primary")),
         "endpoint": _records(endpoint(compared).drop(columns="primary")),
         "dice": _records(dice[keys].round(6)),

@@ -7,7 +7,15 @@ from typing import Any
 
 from cmrbridge.paper import checklist, content, failures, records
 from cmrbridge.paper.captions import captioned
-from cmrbridge.paper.findings import dice_by_target, endpoint, gap_sentences, overall, seeds_per_arm, sentence
+from cmrbridge.paper.findings import (
+    dice_by_target,
+    endpoint,
+    gap_sentences,
+    is_measured,
+    overall,
+    seeds_per_arm,
+    sentence,
+)
 from cmrbridge.paper.flow import count_flow
 from cmrbridge.paper.flow_layout import SPINE, WIDTH, lay_out
 from cmrbridge.paper.limits import Facts, limits
@@ -15,7 +23,7 @@ from cmrbridge.paper.render import embedded, render, shared_apart, table
 from cmrbridge.paper.shift import shift_table
 from cmrbridge.paper.study import About, Files, Study, read_study
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, results_table
-from cmrbridge.paper.verdicts import give_verdicts, is_measured, networks_of
+from cmrbridge.paper.verdicts import give_verdicts, networks_of
 
 __all__ = ["About", "Files", "write_report"]
 
@@ -49,6 +57,7 @@ def write_report(*, about: About, files: Files, report: Path, claim: Path) -> No
 
 def _answer(study: Study) -> dict[str, Any]:
     about, seeds = study.about, seeds_per_arm(study.cases)
+    oracles = [arm for arm, seen in about.access.items() if seen == "oracle"]
     declared = study.compared[study.compared.primary].itertuples()
     told = [(bool(row.primary), sentence(row, len(study.compared))) for row in endpoint(study.compared).itertuples()]
     return {
@@ -57,7 +66,7 @@ def _answer(study: Study) -> dict[str, Any]:
         "primary": [line for primary, line in told if primary],
         "unmeasured": sorted({row.target for row in declared if not is_measured(row, about.nominal)}),
         "others": [line for primary, line in told if not primary],
-        "overall": overall(study.compared, [arm for arm, seen in about.access.items() if seen == "oracle"]),
+        "overall": overall(study.compared, oracles, about.nominal),
         "baseline": ", ".join(sorted(set(study.compared.baseline))),
         "arms": content.arms_table(about, seeds),
         "augmentations": about.augmentations,

@@ -103,6 +103,7 @@ def _matrix(axes: Axes, matrix: pd.DataFrame) -> None:
             ink = "white" if share > 0.6 else "black"
             axes.text(column, row, f"{share:.2f}".lstrip("0"), ha="center", va="center", fontsize=6, color=ink)
     axes.grid(visible=False)
-    axes.set_title(f"{first.task}: {first.arm or first['look']}\n{first.reader}", fontsize=SMALL)
+    of = first.source if first.task == "pathology" else first.arm or first["look"]
+    axes.set_title(f"{first.task}: {of}\n{first.reader}", fontsize=SMALL)
     axes.set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=6)
     axes.set_yticks(range(len(order)), order, fontsize=6)

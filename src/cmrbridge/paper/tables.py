@@ -35,11 +35,19 @@ CAPTIONS = {
 }
 
 
-def write_tables(*, cases: Path, comparisons: Path, published: Path, oracles: Collection[str], folder: Path) -> None:
+def write_tables(
+    *,
+    cases: Path,
+    comparisons: Path,
+    published: Path,
+    oracles: Collection[str],
+    nominal: Collection[str],
+    folder: Path,
+) -> None:
     """``folder``/{results,comparisons,clinical,published}.{csv,tex,md} and numbers.{json,tex}.
 
     csv at full precision, the others rounded. published: table of other works' numbers with setting and source;
-    oracles: arms that saw the targets' outlines.
+    oracles: arms that saw the targets' outlines; nominal: targets whose millimetres are no measurement.
     """
     folder.mkdir(parents=True, exist_ok=True)
     frame, compared = read_cases(cases), ordered(read_comparisons(comparisons))
@@ -51,7 +59,7 @@ def write_tables(*, cases: Path, comparisons: Path, published: Path, oracles: Co
         ("published", others, published_table(others)),
     ):
         _write(folder, name, full, shown, CAPTIONS[name].format(study=about(frame)))
-    found = numbers(frame, summary, compared, clinical, oracles)
+    found = numbers(frame, summary, compared, clinical, oracles, nominal)
     (folder / "numbers.json").write_text(as_json(found), encoding="utf-8")
     (folder / "numbers.tex").write_text(macros(quotations(found)), encoding="utf-8")
 

@@ -11,7 +11,7 @@ from cmrbridge.evaluation.claims import Conditions, Evidence, Judgement, flatten
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, summarise
 from cmrbridge.evaluation.power import detectable
 from cmrbridge.evaluation.variance import Error
-from cmrbridge.paper.findings import dice_by_target
+from cmrbridge.paper.findings import dice_by_target, is_measured
 from cmrbridge.paper.rounding import quoted, told, unit
 from cmrbridge.paper.study import Study
 from cmrbridge.paper.style import METRIC_NAMES
@@ -110,11 +110,6 @@ def _judged(
         unit=unit(row.metric),
     )
     return judge(evidence, conditions)
-
-
-def is_measured(row: Any, nominal: Sequence[str]) -> bool:
-    """Whether the row's metric is a measurement on its target: of those that are compared, Dice alone needs no mm."""
-    return row.metric == "dice" or row.target not in nominal
 
 
 def _detectable(row: Any) -> float:

@@ -44,7 +44,7 @@ def leave_out(study: Study) -> None:
         }
         for what in (what for what, missing in lacks.items() if missing):
             study["run"]["arms"].remove(arm)
-            study["notes"].append(f"The arm {arm} is left out: {study['place']} has no {what}.")
+            study["notes"].append(f"The arm {arm} is left out: {study['place']} lacks {what}.")
             for skipped in study["run"]["skip"].values():
                 skipped[:] = [name for name in skipped if name != arm]
             claims = study["comparisons"]["claims"]

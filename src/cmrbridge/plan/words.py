@@ -77,7 +77,11 @@ def _does(study: Study, name: str, rows: pd.DataFrame) -> str:
         f"augmentation {arm['augment']}" if _disturbed(study, arm["augment"]) else "no augmentation",
         *([f"generated pairs, {pairs['ratio']:g} per real slice{step}"] if run.synthetic else []),
         *([_redrawn(redrawn)] if redrawn else []),
-        *([f"features that do not tell the domain ({arm['adversarial']})"] if arm["adversarial"] else []),
+        *(
+            [f"features that do not tell the domain ({arm['adversarial']}), and more of its own images a step"]
+            if arm["adversarial"]
+            else []
+        ),
         *(["features mixed between images (MixStyle)"] if arm["mixstyle"] else []),
         *([f"at test time: {at_test(study, run)}"] if at_test(study, run) else []),
         *([f"network shared with {', '.join(sorted(shared))}"] if shared else []),

@@ -1,5 +1,7 @@
 """How well networks tell scanners apart by images, and pathologies by the two frames of a heart."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +64,22 @@ def measure_pathologies(
 ) -> None:
     """Write ``scores`` and ``confusion`` (csv): which pathology has the heart, seen in ED and in ES as two channels?
 
-    Of each subject of the ``packs`` with a known pathology the slices about the middle. Pathologies of fewer subjects
-    than there are folds are left out; tables are empty where fewer than two remain.
+    Of each subject of the ``packs`` with a known pathology the slices about the middle. One question per data set,
+    which ``source`` names: a reader of several would learn whose images they are, and name that one's pathologies.
+    Pathologies of fewer subjects than there are folds are left out, and a data set of which fewer than two remain.
     """
     found, confused = [], []
-    images, names, subjects = _pairs([read_pack(path) for path in packs], settings.folds)
-    kinds = sorted(set(names))
-    for name in networks if len(kinds) > 1 else []:
+    asked = {name: one for name, one in _pairs([read_pack(path) for path in packs], settings.folds).items() if one}
+    for dataset, (images, names, subjects) in asked.items():
+        kinds = sorted(set(names))
         classes = np.array([kinds.index(one) for one in names], np.int64)
         task, rows = balanced_task(classes, subjects, kinds, settings)
-        score, matrix = _asked(task, images[rows], name, settings, device)
-        about = {"task": "pathology", "look": "before", "shown": "ED and ES", "reader": name}
-        found.append(about | score)
-        confused += [about | row for row in matrix]
-        report(len(found), len(networks))
+        for name in networks:
+            score, matrix = _asked(task, images[rows], name, settings, device)
+            about = {"task": "pathology", "look": "before", "source": dataset, "shown": "ED and ES", "reader": name}
+            found.append(about | score)
+            confused += [about | row for row in matrix]
+            report(len(found), len(asked) * len(networks))
     table(found, SCORES).to_csv(scores, index=False)
     table(confused, CONFUSION).to_csv(confusion, index=False)
 
@@ -96,23 +100,30 @@ def _slices(packs: dict[str, Pack]) -> tuple[Tensor, NDArray[np.int64], list[str
     return images, classes, [pack.cases[index].subject for pack in packs.values() for index in pack.case]
 
 
-def _pairs(packs: list[Pack], least: int) -> tuple[Tensor, list[str], list[str]]:
-    """(n, 2, y, x) uint8 of ED and ES at equal places about the middle, (n,) pathology, (n,) subject."""
-    stacks, names, subjects = [], [], []
+Hearts = tuple[Tensor, list[str], list[str]]  # (n, 2, y, x) uint8 of ED and ES, (n,) pathology, (n,) subject
+
+
+def _pairs(packs: list[Pack], least: int) -> dict[str, Hearts | None]:
+    """Data set → its hearts at equal places about the middle; None where no two pathologies have enough subjects."""
+    views: dict[str, dict[str, tuple[str, NDArray[np.uint8]]]] = {}  # data set → subject → pathology, (LEVELS, 2, y, x)
     for pack in packs:
         cases = {(case.dataset, case.subject, case.phase): index for index, case in enumerate(pack.cases)}
         for (dataset, subject, phase), index in cases.items():
             other = cases.get((dataset, subject, PHASES[1]))
-            if phase != PHASES[0] or other is None or not pack.cases[index].pathology:
-                continue
-            views = [_middle(pack, one) for one in (index, other)]
-            stacks.append(np.stack(views, axis=1))
-            names += [pack.cases[index].pathology] * LEVELS
-            subjects += [f"{dataset}/{subject}"] * LEVELS
-    counts = {name: len({s for s, n in zip(subjects, names) if n == name}) for name in set(names)}
-    kept = [row for row, name in enumerate(names) if counts[name] >= least]
-    images = torch.from_numpy(np.concatenate(stacks)[kept]) if stacks else torch.zeros(0, 2, 1, 1)
-    return images, [names[row] for row in kept], [subjects[row] for row in kept]
+            if phase == PHASES[0] and other is not None and pack.cases[index].pathology:
+                both = np.stack([_middle(pack, one) for one in (index, other)], axis=1)
+                views.setdefault(dataset, {})[subject] = (pack.cases[index].pathology, both)
+    return {dataset: _common(hearts, least) for dataset, hearts in views.items()}
+
+
+def _common(hearts: Mapping[str, tuple[str, NDArray[np.uint8]]], least: int) -> Hearts | None:
+    counts = Counter(pathology for pathology, _ in hearts.values())
+    kept = {subject: one for subject, one in hearts.items() if counts[one[0]] >= least}
+    if len({pathology for pathology, _ in kept.values()}) < 2:
+        return None
+    images = torch.from_numpy(np.concatenate([views for _, views in kept.values()]))
+    names = [pathology for pathology, _ in kept.values() for _ in range(LEVELS)]
+    return images, names, [subject for subject in kept for _ in range(LEVELS)]
 
 
 def _middle(pack: Pack, case: int) -> NDArray[np.uint8]:

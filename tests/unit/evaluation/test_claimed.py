@@ -45,6 +45,12 @@ def test_the_source_and_other_targets_than_the_primary_are_left_out(tmp_path: Pa
     assert set(claimed(tmp_path, home, CLAIMS).target) == {"b"}
 
 
+def test_two_sizes_of_one_gain_are_one_test(tmp_path: Path) -> None:
+    once = claimed(tmp_path, scores(), CLAIMS)
+    twice = claimed(tmp_path, scores(), [*CLAIMS, Claim("synthetic", "classic", "dice", 0.1)])
+    assert twice.p_holm.tolist() == [*once.p_holm, once.p_holm[0]]
+
+
 def test_a_study_without_any_claim_leaves_an_empty_table(tmp_path: Path) -> None:
     assert claimed(tmp_path, scores(), CLAIMS[2:]).empty
 

@@ -26,6 +26,11 @@ NEEDED = Conditions()
             "not supported",
             "a gain of 5 points or more, and the interval begins at 4.96",
         ),
+        (
+            {"p": 0.05, "by": 5, "detectable": 3.01},
+            "not supported",
+            "shows 5 points or more in 80 of 100 such studies if the true gain is 8.0 points",
+        ),
         ({"by": 1.6, "unit": "mm"}, "not supported", "a gain of 1.6 mm or more"),
         ({"measured": False}, "untested", "nominal"),
         ({"seeds": 2}, "untested", "2 training runs an arm, 3 are needed"),

@@ -1,6 +1,7 @@
 """Planted effects come back from the table of scores, and what cannot be told apart is said to be so."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from scipy import stats
 
 from cmrbridge.errors import InputError
-from cmrbridge.evaluation.factors import FactorSettings, measure_factors
+from cmrbridge.evaluation.factors import FactorSettings, explain, measure_factors, observations
 from cmrbridge.evaluation.frames import COLUMNS
 
 ARM, APEX, VENDOR = -0.05, -0.2, -0.1
@@ -102,6 +103,70 @@ def test_what_is_the_same_thing_is_named(tmp_path: Path) -> None:
     assert crossed["without"].isna().all()
     assert crossed.effect["vendor"] == pytest.approx(VENDOR, abs=0.03)
     assert crossed.p["centre"] > 0.05
+
+
+def with_pathologies(folder: Path, **settings: Any) -> pd.DataFrame:
+    """Every other subject of each vendor is ill, of what the other vendor never has, and loses .05."""
+    cases, subjects = made_up(folder, noise=0.02, count=12)
+    frame = pd.read_csv(cases)
+    ill = {f"{target}{number}" for target in VENDORS for number in range(0, 12, 2)}
+    frame.value -= 0.05 * frame.subject.isin(ill)
+    frame.to_csv(cases, index=False)
+    for target, path in subjects.items():
+        own = pd.read_csv(path)
+        own["pathology"] = [f"{target} {'ill' if name in ill else 'well'}" for name in own.subject]
+        own["spacing_z"] = [10 if target == "home" else 8] * 11 + [5]
+        own.to_csv(path, index=False)
+    path = folder / "factors.csv"
+    asked = FactorSettings("classic", **settings)
+    measure_factors(settings=asked, cases=cases, subjects=subjects, sources=["home"], factors=path)
+    return pd.read_csv(path).set_index("attribute")
+
+
+def test_pathologies_of_two_data_sets_are_each_held_against_their_own(tmp_path: Path) -> None:
+    """Against the other data set's they would bear what the scanner loses, and the scanner would have no test."""
+    found = with_pathologies(tmp_path, nominal=["away"])
+    rows = found.loc["pathology"]
+    assert {level.split()[0] for level in rows.level} == {"home", "away"}
+    for row in rows.itertuples():
+        assert row.level.split()[0] == row.reference.split()[0]
+        assert row.n_subjects == 6
+        assert row.effect == pytest.approx(-0.05 if row.level.endswith("ill") else 0.05, abs=0.03)
+    assert found.effect["vendor"] == pytest.approx(VENDOR, abs=0.02)
+    assert found.p["vendor"] < 1e-6
+
+
+def test_nominal_millimetres_explain_nothing(tmp_path: Path) -> None:
+    assert "slice spacing (per mm)" in with_pathologies(tmp_path).index
+    assert "slice spacing (per mm)" not in with_pathologies(tmp_path, nominal=["away"]).index
+
+
+def test_a_target_without_the_hard_places_does_not_look_easy(tmp_path: Path) -> None:
+    """The share of a vendor is measured where both have scores: without the other's apexes it stays what it was."""
+    whole = factors(tmp_path, noise=0.02).share["vendor"]
+    cases, subjects = made_up(tmp_path, noise=0.02)
+    frame = pd.read_csv(cases)
+    frame[(frame.region == "mid") | (frame.target == "home")].to_csv(cases, index=False)
+    path = tmp_path / "factors.csv"
+    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
+    found = pd.read_csv(path).set_index("attribute").share["vendor"]
+    mid = pd.read_csv(cases).query("region == 'mid'")
+    between = mid.groupby("target").value.mean().var(ddof=0) / mid.value.var(ddof=0)
+    assert found == pytest.approx(between, abs=0.02)
+    assert found > 2 * whole  # without apexes the vendor is most of what is left
+
+
+def test_values_dealt_by_lot_explain_nothing_on_average(tmp_path: Path) -> None:
+    cases, subjects = made_up(tmp_path, noise=0.05, count=12)
+    table = observations(FactorSettings("classic"), cases, subjects).query("target == 'home'")
+    random = np.random.default_rng(0)
+    people = table.group.unique()
+    shares = []
+    for _ in range(200):
+        dealt = dict(zip(people, random.permutation(["a", "b", "c", "d"] * 3)))
+        rows = explain(table.assign(pathology=table.group.map(dealt)), "classic", ["home"])
+        shares.append(rows.set_index("attribute").share["pathology"].iloc[0])
+    assert np.median(shares) < 0.01
 
 
 def test_a_table_that_does_not_fit_is_named(tmp_path: Path) -> None:

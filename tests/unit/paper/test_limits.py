@@ -30,7 +30,7 @@ def facts() -> Facts:
     runs = [(target, seed, f"s{n}") for target in "abc" for seed in range(3) for n in range(FEW)]
     cases = pd.DataFrame(runs, columns=["target", "seed", "subject"])
     return Facts(
-        cases=cases.assign(source="a", arm="plain", architecture="unet2d"),
+        cases=cases.assign(source="a", arm="plain", architecture="unet2d", structure="LV"),
         compared=pd.DataFrame({"baseline": ["plain"]}),
         people=people(),
         records=[{"git_commit": "abc"}],
@@ -83,3 +83,16 @@ def test_architectures_may_differ_in_device_and_precision() -> None:
 def test_each_limit_by_itself(change: dict, told: str) -> None:
     (line,) = limits(replace(facts(), **change))
     assert told in line
+
+
+def test_an_oracle_that_never_learnt_a_structure_is_no_ceiling_of_it() -> None:
+    told = limits(
+        replace(
+            facts(),
+            cases=pd.concat([facts().cases, facts().cases.assign(arm="oracle", structure="RV")]),
+            people=altered("annotated", "LV MYO", "domain != 'a'"),
+            access={"plain": "none", "oracle": "oracle"},
+        )
+    )
+    assert sum(line.startswith("oracle learnt from b and c, where nobody outlined RV") for line in told) == 1
+    assert not any("plain learnt" in line for line in told)

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -168,13 +169,13 @@ def test_report_of_one_arm_has_no_endpoint_and_says_so(study: Path, pictures: di
     compare_arms(settings=ComparisonSettings("real"), **files)
     claims = {"claims": [], "claimed": study / "claims.csv"}
     compare_claims(settings=ComparisonSettings("real"), cases=study / "cases.csv", **claims)
-    write_tables(**files, published=PUBLISHED, oracles=[], folder=study / "tables")
+    write_tables(**files, published=PUBLISHED, oracles=[], nominal=[], folder=study / "tables")
     assert "No comparison of this study" in write(study, pictures)
 
 
 def test_nothing_significant_is_said_plainly(study: Path) -> None:
     compared = read_comparisons(study / "comparisons.csv").assign(p_holm=0.4, mixed_p=0.5)
-    assert overall(compared, ["oracle"]) == (
+    assert overall(compared, ["oracle"], []) == (
         "Of the study's 48 comparisons with the baseline on targets, none is significant after Holm's "
         "correction over all 108: no difference there should be read as an effect. "
         "Of the 60 others (the oracle's and those on the source's own test subjects), none is."
@@ -190,14 +191,28 @@ def test_neither_the_oracle_nor_the_source_counts_as_a_remedy(study: Path) -> No
     remedy = (compared.target != "aurora") & (compared.arm == "synthetic") & (compared.metric == "dice")
     compared = compared.assign(p_holm=0.4, difference=0.1)
     compared.loc[remedy | (compared.arm == "oracle") | (compared.target == "aurora"), "p_holm"] = 0.01
-    assert counts(compared, ["oracle"]) == {
+    assert counts(compared, ["oracle"], []) == {
         "comparisons": 108,
+        "comparisons_in_nominal_mm": 0,
         "comparisons_on_targets": 48,
         "significant_after_holm": 8,
         "significantly_better": 8,
         "significantly_worse": 0,
         "significant_of_the_others": 60,
     }
+
+
+def test_nominal_millimetres_count_for_nothing(study: Path) -> None:
+    """Else the bold sentence would call a surface distance worse where nobody knows a millimetre."""
+    compared = read_comparisons(study / "comparisons.csv")
+    targets = sorted(set(compared.target) - {"aurora"})
+    surface = compared.target.isin(targets) & (compared.metric != "dice")
+    compared = compared.assign(p_holm=np.where(surface, 0.01, 0.4))
+    found = counts(compared, ["oracle"], targets)
+    assert (found["significant_after_holm"], found["comparisons_in_nominal_mm"]) == (0, int(surface.sum()))
+    assert f"{surface.sum()} in or by millimetres that are nominal are not counted." in overall(
+        compared, ["oracle"], targets
+    )
 
 
 def test_significance_has_a_direction(study: Path) -> None:
@@ -220,6 +235,7 @@ def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Pat
         comparisons=study / "comparisons.csv",
         published=PUBLISHED,
         oracles=["oracle"],
+        nominal=[],
         folder=study / "tables",
     )
     assert WHY_P_DIFFER in (study / "tables" / "comparisons.tex").read_text()

@@ -31,6 +31,7 @@ def make(study: Path) -> None:
         comparisons=study / "comparisons.csv",
         published=PUBLISHED,
         oracles=["oracle"],
+        nominal=[],
         folder=study / "tables",
     )
 

@@ -20,7 +20,7 @@ def test_each_arm_says_what_it_learns_from_and_adds(config: dict[str, Any]) -> N
         "real": "no augmentation",
         "classic": "augmentation classic",
         "synthetic": "augmentation classic; generated pairs, 1 per real slice",
-        "dann": "augmentation classic; features that do not tell the domain (dann)",
+        "dann": "augmentation classic; features that do not tell the domain (dann), and more of its own images a step",
         "dg": "augmentation classic; training images redrawn by dda beside the real ones",
         "da_ensemble": "augmentation classic; at test time: test images redrawn by dda in the source's look, averaged "
         "with the originals; network shared with classic",

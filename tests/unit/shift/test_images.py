@@ -17,8 +17,8 @@ SIZE = 16
 SETTINGS = ShiftSettings(folds=2, steps=40, seed=0)
 
 
-def write(path: Path, grey: int, kinds: tuple[str, ...], size: int = SIZE) -> Path:
-    """ED and ES of a subject per kind, four slices each: noise about a grey; where the kind is "big", a bright square
+def write(path: Path, grey: int, kinds: tuple[str, ...], size: int = SIZE, dataset: str = "toy") -> Path:
+    """ED and ES of a subject per kind, four slices each: noise about a grey; where the kind is big, a bright square
     in ES alone."""
     grid = Grid((size, size, 4), (1.5, 1.5, 8.0), True, True, False, (8.0, 8.0), size, 1.5)
     generator = np.random.default_rng(grey)
@@ -26,11 +26,11 @@ def write(path: Path, grey: int, kinds: tuple[str, ...], size: int = SIZE) -> Pa
     for index, kind in enumerate(kinds):
         for phase in ("ED", "ES"):
             stack = generator.normal(grey, 10, (4, size, size))
-            if kind == "big" and phase == "ES":
+            if kind.endswith("big") and phase == "ES":
                 stack[:, 4:12, 4:12] += 120
             images.append(stack.clip(0, 255).astype(np.uint8))
             cases.append(
-                Case("toy", path.stem, f"{path.stem}{index}", phase, "test", (), (8.0, 1.5, 1.5), grid, "", kind)
+                Case(dataset, path.stem, f"{path.stem}{index}", phase, "test", (), (8.0, 1.5, 1.5), grid, "", kind)
             )
     number = np.repeat(np.arange(len(cases), dtype=np.int32), 4)
     position = np.tile(np.arange(4, dtype=np.int32), len(cases))
@@ -80,6 +80,15 @@ def test_pathology_is_told_from_both_frames_and_rare_or_unknown_ones_are_left_ou
     assert found.chance == 0.5
     assert (found.subjects, found.samples) == (8, 24)
     assert found.accuracy > 0.95
+
+
+def test_each_data_set_is_asked_about_its_own_pathologies(tmp_path: Path) -> None:
+    """A reader of both would tell the data set, and with it that the heart has none of the other's pathologies."""
+    packs = [write(tmp_path / f"{name}.npz", 60, (f"{name} big", f"{name} small") * 4, dataset=name) for name in "ab"]
+    found = pathologies(tmp_path, [*packs, write(tmp_path / "c.npz", 60, ("one",) * 4, dataset="c")])
+    assert (found.source.tolist(), found.chance.tolist(), found.subjects.tolist()) == (["a", "b"], [0.5] * 2, [8, 8])
+    answers = pd.read_csv(tmp_path / "c.csv")
+    assert (answers.truth.str[0] == answers.answer.str[0]).all()
 
 
 def test_without_pathologies_the_tables_are_empty(tmp_path: Path) -> None:
