@@ -11,12 +11,12 @@ from scipy import stats
 Floats = NDArray[np.float64]
 
 # variable → (what is held, scale on which a straight line is looked for). Quality is compared along one generator's
-# training: between sources the subjects would vary with it.
+# training: between sources the subjects would vary with it. The masks' own Fréchet ratio is told but is no dose: along
+# that training the masks stay those of one label diffusion, and what varies is which of them were drawn.
 HELD = {
     "ratio": (["source", "step"], "log"),
     "subjects": (["cohort", "ratio", "step"], "log"),
     "images_frechet": (["source", "ratio"], "log"),
-    "masks_frechet": (["source", "ratio"], "log"),
     "mask_fidelity": (["source", "ratio"], "linear"),
 }
 QUALITIES = ("images_frechet", "masks_frechet", "mask_fidelity")

@@ -109,8 +109,8 @@ def test_correlations_are_one_where_the_gain_follows(tmp_path: Path) -> None:
     _, table = measure(tmp_path, cases(dose_gain, sources=tuple(SOURCES)))
     assert tuple(table.columns) == CORRELATIONS
     found = table.set_index("variable")
-    assert found.index.tolist() == ["ratio", "subjects", "images_frechet", "masks_frechet", "mask_fidelity"]
-    assert found.n_points.tolist() == [4, 4, 4, 0, 4]
+    assert found.index.tolist() == ["ratio", "subjects", "images_frechet", "mask_fidelity"]
+    assert found.n_points.tolist() == [4, 4, 4, 4]
     for variable, sign in {"ratio": 1, "subjects": -1, "images_frechet": -1, "mask_fidelity": 1}.items():
         row = found.loc[variable]
         assert row[["spearman", "spearman_low", "spearman_high"]].tolist() == [sign] * 3
@@ -123,8 +123,6 @@ def test_correlations_are_one_where_the_gain_follows(tmp_path: Path) -> None:
     assert found.loc["ratio", "held"] == "source a, generator fully trained"
     assert found.loc["subjects", "held"] == "cohort all, ratio 1, generator fully trained"
     assert found.loc["images_frechet", "held"] == "source a, ratio 1"
-    assert found.loc["masks_frechet", "reason"] == "unknown, or one value for each source and ratio"
-    assert math.isnan(found.loc["masks_frechet", "spearman"])
 
 
 def test_a_noisy_correlation_is_scipys_and_lies_in_a_wide_interval(tmp_path: Path) -> None:
@@ -202,10 +200,13 @@ def test_what_targets_gain_differently_is_no_chance() -> None:
     np.testing.assert_allclose(unlike.replicates, alike.replicates + 4)
 
 
-@pytest.mark.parametrize(("count", "doubt"), [(150, 0.045), pytest.param(4000, 0.01, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("count", "doubt"), [(150, 0.045), pytest.param(4000, 0.015, marks=pytest.mark.long)])
 @pytest.mark.parametrize("slope", [0.4, 4.6])
 def test_intervals_contain_the_truth_as_often_as_they_say(slope: float, count: int, doubt: float) -> None:
-    """Three trainings that differ by one point: they decide where subjects gain alike, else the subjects do."""
+    """Three trainings that differ by one point: they decide where subjects gain alike, else the subjects do.
+
+    The promise is 95 % ± 1; percentiles of 400 replicates lose .3 of that, 4000 studies leave .35 to chance.
+    """
     studies = (gain_of(made_up(3, slope, 1.0, seed), seed=seed) for seed in range(count))
     held = np.mean([found.low <= 2 <= found.high for found in studies])
     assert held == pytest.approx(0.95, abs=doubt)
