@@ -20,7 +20,7 @@ from cmrbridge.paper.flow import count_flow
 from cmrbridge.paper.flow_layout import SPINE, WIDTH, lay_out
 from cmrbridge.paper.limits import Facts, limits
 from cmrbridge.paper.render import embedded, render, shared_apart, table
-from cmrbridge.paper.shift import shift_table
+from cmrbridge.paper.shift import hidden, shift_table
 from cmrbridge.paper.study import About, Files, Study, read_study
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, results_table
 from cmrbridge.paper.verdicts import give_verdicts, networks_of
@@ -90,6 +90,7 @@ def _data(study: Study) -> dict[str, Any]:
         "flow_width": WIDTH,
         "flow_spine": SPINE,
         "shift": table(shift_table(files.shift)) if files.shift else None,
+        "hidden": hidden(files.shift, study.compared.baseline.iloc[0]) if files.shift and len(study.compared) else [],
     }
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from cmrbridge.errors import InputError
+from cmrbridge.evaluation.statistics import welch
 from cmrbridge.paper.style import PAGE_MM, SMALL, canvas, look, save
 
 READ = ["task", "source", "architecture", "arm", "look", "shown"]  # what was read, by whomever
 COLOURS = {"probe": "#0072B2", "domain": "#D55E00", "pathology": "#009E73"}  # Okabe & Ito 2008
 PER_ROW = 4
+Floats = NDArray[np.float64]
 
 
 def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
@@ -50,6 +54,32 @@ def shift_table(paths: Sequence[Path]) -> pd.DataFrame:
             "Proxy A-distance": frame.distance.map("{:.2f}".format),
             "Subjects": frame.subjects,
         }
+    )
+
+
+def hidden(paths: Sequence[Path], baseline: str) -> list[str]:
+    """What each arm's features tell the strongest fresh reader less than the baseline's do: a sentence an arm,
+    architecture and set of features, with Welch's interval over training runs. Empty without the baseline's probes."""
+    frame = read_tables(paths)
+    told = strongest(frame[frame.task == "probe"]) if (frame.task == "probe").any() else frame.iloc[:0]
+    sentences = []
+    for (_, architecture, shown), rows in told.groupby(["source", "architecture", "shown"], sort=False):
+        runs = {str(arm): own.accuracy.to_numpy() for arm, own in rows.groupby("arm", sort=False)}
+        if (usual := runs.pop(baseline, None)) is None:
+            continue
+        sentences += [
+            _hides(f"{shown} features ({architecture})", arm, own, baseline, usual) for arm, own in runs.items()
+        ]
+    return sentences
+
+
+def _hides(what: str, arm: str, told: Floats, baseline: str, usual: Floats) -> str:
+    test = welch(told, usual)
+    interval = "" if np.isnan(test.df) else f" [{test.ci_low:+.2f} to {test.ci_high:+.2f} over training runs]"
+    return (
+        f"Of {what} a fresh reader told the domain of {told.mean():.2f} with {arm} and of {usual.mean():.2f} with "
+        f"{baseline}: {told.mean() - usual.mean():+.2f}{interval}, {len(told)} and {len(usual)} runs on the same "
+        "subjects; others may differ more."
     )
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cmrbridge.errors import InputError
-from cmrbridge.paper.shift import draw_shift, read_tables, shift_table, strongest
+from cmrbridge.paper.shift import draw_shift, hidden, read_tables, shift_table, strongest
 
 COLUMNS = ["task", "look", "source", "arm", "architecture", "seed", "shown", "reader"]
 
@@ -47,6 +48,15 @@ def test_each_arm_is_told_by_its_strongest_reader_over_all_seeds(tmp_path: Path)
     assert chosen["classic"] == ["linear"] * 2
     assert chosen["dann"] == ["convolution"] * 2
     assert len(told) == 5
+
+
+def test_what_an_arm_hides_is_told_over_its_runs(tmp_path: Path) -> None:
+    scores = tables(tmp_path)[0]
+    (line,) = hidden(scores, "classic")
+    oracle = stats.ttest_ind([0.6, 0.65], [0.9, 0.95], equal_var=False).confidence_interval()
+    assert "told the domain of 0.62 with dann and of 0.93 with classic: -0.30" in line
+    assert f"[{oracle.low:+.2f} to {oracle.high:+.2f} over training runs], 2 and 2 runs" in line
+    assert hidden(scores, "real") == []
 
 
 def test_the_table_has_a_row_per_reader_and_seed(tmp_path: Path) -> None:
