@@ -62,7 +62,7 @@ def explain(table: pd.DataFrame, baseline: str, sources: Sequence[str]) -> pd.Da
     """
     rows = pd.DataFrame([*_within(table, baseline, sources), *_between(table, sources)], columns=list(COLUMNS))
     alike = _alike(table)
-    shares = {name: _share(alike, name) for name in rows.attribute.unique()}
+    shares = {name: share_of_variance(alike, name) for name in rows.attribute.unique()}
     return rows.assign(share=rows.attribute.map(shares)).assign(
         p=rows.groupby("attribute", sort=False).p.transform(lambda p: holm(p.to_numpy(float)))
     )
@@ -166,7 +166,7 @@ def _alike(table: pd.DataFrame) -> pd.DataFrame:
     return alike if len(alike) else table
 
 
-def _share(table: pd.DataFrame, name: str) -> float:
+def share_of_variance(table: pd.DataFrame, name: str) -> float:
     """Of the variance of all observations: that of the means of the attribute's values, or of a straight line; where
     subjects have one value each, less what as many values dealt to them by lot would have (as in omega squared)."""
     total = float(table.value.var(ddof=0))
