@@ -69,5 +69,6 @@ rule draw_atlas:
         figures=ATLAS_FIGURES,
         sources=sorted(set(RUNS.source)),
         targets=TESTED,
+        nominal=NOMINAL,
     script:
         "../scripts/draw_atlas.py"

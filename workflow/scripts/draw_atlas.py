@@ -9,6 +9,7 @@ with job(snakemake):
         study=snakemake.params.study,
         sources=snakemake.params.sources,
         targets=snakemake.params.targets,
+        nominal=snakemake.params.nominal,
         people=Path(snakemake.input.people),
         greys=Path(snakemake.input.greys),
         distances=Path(snakemake.input.distances),

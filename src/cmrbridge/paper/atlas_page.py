@@ -51,6 +51,7 @@ def draw_atlas(
     study: str,
     sources: Sequence[str],
     targets: Sequence[str],
+    nominal: Sequence[str],
     people: Path,
     greys: Path,
     distances: Path,
@@ -60,7 +61,8 @@ def draw_atlas(
 ) -> None:
     """Write every figure of ``figures`` (its keys are those of `FIGURES`) and the page that embeds them.
 
-    people, greys, distances: of `evaluation.atlas.describe_domains`; prepared: the packs of the data sets.
+    nominal: domains whose millimetres are no measurement; people, greys, distances: of
+    `evaluation.atlas.describe_domains`; prepared: the packs of the data sets.
     """
     frame, told = read_people(people), read_distances(distances)
     draw: dict[str, Callable[[Pages], None]] = {
@@ -78,6 +80,7 @@ def draw_atlas(
     context = {
         "study": study,
         "answers": [_answer(told, source, target) for source in sources for target in targets if source != target],
+        "nominal": [name for name in dict.fromkeys(frame.domain) if name in nominal],
         "domains": table(domain_table(frame)),
         "distances": table(_distance_table(told)),
         "figures": shown,

@@ -19,7 +19,7 @@ class Facts:
 
     cases: the table of scores; compared: comparisons; people: rows of subjects.csv with column "domain", one per
     domain, subject and phase, and "split"; access: arm → what it may see; readers: data set → reader;
-    spacing_mm: of the canonical grid; conditions: of a verdict.
+    nominal: domains whose millimetres are no measurement; spacing_mm: of the canonical grid; conditions: of a verdict.
     """
 
     cases: pd.DataFrame
@@ -29,6 +29,7 @@ class Facts:
     trainings: Sequence[Training]
     access: Mapping[str, str]
     readers: Mapping[str, str]
+    nominal: Sequence[str]
     spacing_mm: float
     conditions: Conditions
 
@@ -37,6 +38,7 @@ def limits(facts: Facts) -> list[str]:
     """Every limit that applies, in words, those of the data first."""
     rules = (
         _simulated,
+        _nominal,
         _one_target,
         _few_subjects,
         _vendors,
@@ -54,6 +56,15 @@ def _simulated(facts: Facts) -> Iterator[str]:
     names = [name for name, reader in facts.readers.items() if reader == "phantom"]
     if names:
         yield f"The images of {_and(names)} are simulated: they say how the methods work, not how they do on patients."
+
+
+def _nominal(facts: Facts) -> Iterator[str]:
+    domains = sorted(set(facts.nominal) & {*facts.cases.source, *facts.cases.target})
+    if domains:
+        yield (
+            f"The millimetres of {_and(domains)} are nominal: surface distances, volumes, masses and what goes by "
+            "spacing are no measurements there."
+        )
 
 
 def _one_target(facts: Facts) -> Iterator[str]:

@@ -145,6 +145,7 @@ def _facts(study: Study) -> Facts:
         trainings=study.trainings,
         access=study.about.access,
         readers=study.about.readers,
+        nominal=study.about.nominal,
         spacing_mm=float(study.about.facts["spacing"]),
         conditions=study.conditions,
     )

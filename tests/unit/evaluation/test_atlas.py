@@ -115,6 +115,7 @@ def test_the_page_stands_alone_and_holds_every_figure(study: Path, tables: dict[
         study="<b>",
         sources=["aurora"],
         targets=["eclipse", "aurora"],
+        nominal=["eclipse", "a domain of another study"],
         prepared=[study / "prepared.npz"],
         figures=figures,
         page=tmp_path / "atlas.html",
@@ -125,6 +126,7 @@ def test_the_page_stands_alone_and_holds_every_figure(study: Path, tables: dict[
     assert "http" not in page
     assert "Study &lt;b&gt;." in page
     assert page.count("eclipse and aurora: ") == 1
+    assert "The millimetres of eclipse are nominal" in page
     assert all(png.stat().st_size and pdf.read_bytes().startswith(b"%PDF") for png, pdf in figures.values())
 
 

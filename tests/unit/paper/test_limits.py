@@ -37,6 +37,7 @@ def facts() -> Facts:
         trainings=[Training("s", "plain", "unet2d", 0, {"device": "cpu", "precision": "float32"}, 0.0, 0)],
         access={"plain": "none"},
         readers={"set": "acdc"},
+        nominal=[],
         spacing_mm=1.5,
         conditions=Conditions(),
     )
@@ -61,6 +62,7 @@ def test_architectures_may_differ_in_device_and_precision() -> None:
     ("change", "told"),
     [
         ({"readers": {"set": "phantom"}}, "images of set are simulated"),
+        ({"nominal": ["b", "not scored"]}, "The millimetres of b are nominal"),
         ({"cases": facts().cases.query("target != 'c'")}, "met one other domain (b)"),
         ({"cases": facts().cases.query("target != 'c' or subject != 's0'")}, f"c {FEW - 1}"),
         ({"cases": facts().cases.query("seed < 2")}, "Fewer than 3 training runs (plain 2)"),
