@@ -37,7 +37,10 @@ CLAIMS = {
         "Li, Ma, Shi 2025",
         "Generated pairs beside (`synthetic`) or instead of (`generative`) traditional augmentation.",
     ),
-    "capstone2024": ("Pusan National University 2024", "Augmentation, DANN, a second centre; U-Net and nnU-Net."),
+    "capstone2024": (
+        "Pusan National University 2024",
+        "Augmentation (`mild`, `classic`), DANN, a second centre where the place has one (`multi_centre`).",
+    ),
 }
 
 INTRODUCTION = """\
@@ -51,8 +54,9 @@ training runs of either arm, networks that reach Dice of .88 on the source's own
 that have flattened (half a point of Dice at most in the last fifth of a training); otherwise it is *untested*, whatever
 the numbers look like. *Not supported* says that the study did not show it, not that it is false. Claims and rule were
 last changed on 23 November 2026: after the phantom's scores were known, before any network of these studies had been
-scored on patients. One condition has been added since, which decides none of these claims: scores with a remedy at test
-time do not speak for a network by itself.
+scored on patients. Two things have changed since: scores with a remedy at test time do not speak for a network by
+itself, which decides none of these claims; and a claim of a size is tested against that size, which only li2025 makes,
+and was changed before a network of these studies that learnt from generated pairs had been scored on patients.
 """
 
 
@@ -191,11 +195,18 @@ def section(of: Gathered) -> str:
         [
             f"## {who}, on {WHERE[of.place]}\n",
             f"{what}\n",
-            f"Gathered so far: {setting(runs)} Scores: [data/{of.name}](data/{of.name}/runs.csv).\n",
+            f"Gathered so far: {setting(runs)} Scores: [data/{of.name}](data/{of.name}/runs.csv).{missing(of)}\n",
             *(means_table(summarise(cases), metric) for metric in shown),
             *against(of, endpoint(of.compared)),
         ]
     )
+
+
+def missing(of: Gathered) -> str:
+    """Which arms of the study as it is now have no scores here: later ones, and those that the place cannot feed."""
+    asked = read_yaml(ROOT / "studies" / f"{of.study}.yaml")["run"]["arms"]
+    absent = [f"`{arm}`" for arm in asked if arm not in set(of.bundle.runs.arm)]
+    return f" No scores here of {', '.join(absent)}." if absent else ""
 
 
 def against(of: Gathered, rows: pd.DataFrame) -> list[str]:

@@ -46,6 +46,21 @@ TOY = {
 }
 
 
+def stray(node: Any) -> list[str]:
+    """Keys without a value, such as what follows a comma in a description without quotes."""
+    if isinstance(node, list):
+        return [key for one in node for key in stray(one)]
+    if not isinstance(node, dict):
+        return []
+    own = [str(key) for key, value in node.items() if value is None and key != "default"]
+    return own + [key for value in node.values() for key in stray(value)]
+
+
+def test_no_description_is_cut_off_at_a_comma() -> None:
+    assert stray(SCHEMA) == []
+    assert stray(yaml.safe_load("{a: [{description: one, two}]}")) == ["two"]
+
+
 def rows(page: str) -> dict[str, list[str]]:
     """Key → [type, default, meaning]."""
     cells = [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in page.splitlines() if line.startswith("| `")]

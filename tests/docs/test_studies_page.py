@@ -119,6 +119,8 @@ def test_a_study_half_gathered_and_made_without_git_has_its_section(
     assert "commits –)" in page
     assert "| unet2d | classic |" in page
     assert "The declared comparison is not gathered yet" in page
+    absent = ["real", "mild", "dann", "multi_centre", "oracle"]
+    assert f"No scores here of {', '.join(f'`{arm}`' for arm in absent if arm not in arms)}." in page
 
 
 def test_a_column_of_unequal_numbers_of_subjects_says_so() -> None:

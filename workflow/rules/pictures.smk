@@ -23,7 +23,7 @@ DOSE_CAPTIONS = {
 SHIFT_PICTURE = {
     "path": f"{SHIFT}/shift.png",
     "title": "How large the shift is",
-    "caption": "How well fresh readers tell the classes apart, held out by subject, with 95 % intervals over subjects; the dashed line is chance. Of several readers the one that was right most often is shown, which alone adds about two points; intervals near 1 are too narrow. Below: which class was taken for which.",
+    "caption": "How well fresh readers tell the classes apart, held out by subject, with 95 % intervals over subjects; the dashed line is chance. Of several readers the one that was right most often is shown, which by itself adds some points, more with few subjects; intervals near 1 are too narrow. Below: which class was taken for which.",
     "counted": {"shift": True},
 }
 SETS = [  # pattern, title, caption, and what of the source's training subjects is shown
@@ -55,7 +55,7 @@ SETS = [  # pattern, title, caption, and what of the source's training subjects 
 CAPTIONS = {
     "gap": "Mean Dice over structures: what was trained (source and arm) against where it was tested; in brackets the number of test subjects.",
     "forest": "Each arm minus the baseline on the test subjects of each target, vendor and pathology (n beside the names): mean over subjects with the 95 % interval of the paired t-test. Filled: the interval leaves out 0. The common axis holds every mean; an arrow is an interval that goes on beyond it. Exploratory: not corrected for the number of groups.",
-    "factors": "What each attribute's levels add to the Dice of slices, in points with 95 % intervals over n subjects, the others held (within subjects where they have several levels, else between them; p after Holm over the levels); what was trained is tested in the comparisons, an arrow is an interval that goes on beyond the axis, and levels that the scans do not tell apart are named.",
+    "factors": "What each attribute's levels add to the Dice of slices, in points with 95 % intervals over n subjects, the others held (within subjects where they have several levels, else between them; pathologies that only some data sets have, within those; p after Holm over the levels); what was trained is tested in the comparisons, an arrow is an interval that goes on beyond the axis, and levels that the scans do not tell apart are named.",
     "curves": f"Training loss and validation Dice (the source's own validation subjects) by arm (colour) and seed (line), against steps or, for nnU-Net, epochs. n = {len(trainings(RUNS))} training runs; an arm that shares another's training has no line.",
     "ranks": "Mean rank of each arm over n test subjects, 1 is best, with Friedman's test; bars are half of Nemenyi's critical difference (CD, 5 % over all pairs) to either side. Two arms differ where their bars do not overlap; a filled dot's arm differs from the baseline, whose bar the grey band extends and whose own dot is open. The oracle is left out.",
 }

@@ -24,17 +24,16 @@ class Conditions:
 class Evidence:
     """One comparison as the rule sees it.
 
-    gain: difference of the arms, turned so that more is better; low: its interval's lower end; by: what the claim says
-    that it is at least; p: two-sided, Welch's, corrected (NaN where no test could be made); detectable: the true gain
-    that this test, uncorrected, finds in 80 of 100 repetitions; slope_p: of the mixed model with slopes, which knows
-    that subjects are the same (both NaN: not known); seeds: training runs of the arm that has fewer; source_dice (0…1):
-    of the arm that has less, NaN where no network was tested on the source by itself; flattened: whether every
-    training's validation curve had (None: not known); measured: whether the metric's unit is one on the target; unit:
-    of gain, low, by and detectable.
+    gain: difference of the arms, turned so that more is better; by: what the claim says that it is at least; p: that it
+    is ``by``, two-sided, Welch's, corrected (NaN where no test could be made); detectable: how far from ``by`` the true
+    gain is that this test, uncorrected, finds in 80 of 100 repetitions; slope_p: that there is none, of the mixed model
+    with slopes, which knows that subjects are the same (both NaN: not known); seeds: training runs of the arm that has
+    fewer; source_dice (0…1): of the arm that has less, NaN where no network was tested on the source by itself;
+    flattened: whether every training's validation curve had (None: not known); measured: whether the metric's unit is
+    one on the target; unit: of gain, by and detectable.
     """
 
     gain: float
-    low: float
     p: float
     seeds: int
     source_dice: float
@@ -54,8 +53,8 @@ class Judgement(NamedTuple):
 
 
 def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
-    """Untested while a condition is not met; then supported where the gain is significant and as large as claimed, else
-    not supported.
+    """Untested while a condition is not met; then supported where the gain is significantly more than claimed (than
+    none, where no size is), else not supported.
 
     An untested claim may hold or not: its networks were too few or too poor to tell. One that is not supported may
     hold too, if its gain is smaller than this study can find.
@@ -65,19 +64,21 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
         return Judgement(UNTESTED, "; ".join(unmet))
     if evidence.p >= SIGNIFICANT:
         return Judgement(NOT_SUPPORTED, _not_found(evidence))
-    if evidence.gain <= 0:
-        return Judgement(NOT_SUPPORTED, f"the arm is significantly worse (p = {evidence.p:.3g} after Holm)")
-    if evidence.low < evidence.by:
-        return Judgement(
-            NOT_SUPPORTED,
-            f"significantly better (p = {evidence.p:.3g} after Holm), but the claim is a gain of {evidence.by:g} "
-            f"{evidence.unit} or more, and the interval begins at {evidence.low:.2f}{_findable(evidence)}",
-        )
-    return Judgement(SUPPORTED, f"the arm is significantly better (p = {evidence.p:.3g} after Holm)")
+    less, more = "the arm is significantly worse", "the arm is significantly better"
+    if evidence.by:
+        size = f"the {evidence.by:g} {evidence.unit} of the claim"
+        less, more = f"the gain is significantly less than {size}", f"the gain is significantly more than {size}"
+    word, why = (NOT_SUPPORTED, less) if evidence.gain <= evidence.by else (SUPPORTED, more)
+    return Judgement(word, f"{why} (p = {evidence.p:.3g} after Holm)")
 
 
 def _not_found(evidence: Evidence) -> str:
     """What a test that finds nothing says, and what it would have found."""
+    if evidence.by:
+        return (
+            f"Welch's test does not tell the gain from one of {evidence.by:g} {evidence.unit} (p = {evidence.p:.3f} "
+            f"after Holm){_findable(evidence)}"
+        )
     words = (
         f"not significant by Welch's test (p = {evidence.p:.3f} after Holm), which does not say that there is no gain"
     )
@@ -88,10 +89,7 @@ def _not_found(evidence: Evidence) -> str:
 
 
 def _findable(evidence: Evidence) -> str:
-    """How large a true gain must be for the uncorrected test to find what is claimed; "" where that is not known.
-
-    For a gain of ``by`` at least the interval has to lie above ``by``, which is as far from it as 0 is otherwise.
-    """
+    """How large a true gain must be for the uncorrected test to find what is claimed; "" where that is not known."""
     if math.isnan(evidence.detectable):
         return ""
     least = f"{evidence.by + evidence.detectable:.1f} {evidence.unit}"

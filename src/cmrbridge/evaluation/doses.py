@@ -112,9 +112,12 @@ def _read_gains(settings: DoseSettings, cases: Path, arms: Sequence[Mapping[str,
 
 
 def _runs(arms: Sequence[Mapping[str, Any]], gains: Gains) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Every arm with every architecture of the study."""
+    """Every arm with the architectures that ran it and the baseline (a study may skip one), with all where none did."""
     architectures = sorted({architecture for _, architecture, _ in gains.values})
-    return ((arm, architecture) for arm in arms for architecture in architectures)
+    for arm in arms:
+        keys = [[(arm["source"], one, name) for name in (arm["arm"], gains.baseline)] for one in architectures]
+        ran = [one for one, both in zip(architectures, keys) if all(key in gains.values for key in both)]
+        yield from ((arm, architecture) for architecture in ran or architectures)
 
 
 def _targets(

@@ -57,8 +57,8 @@ def explain(table: pd.DataFrame, baseline: str, sources: Sequence[str]) -> pd.Da
     effect: score of ``level`` minus that of ``reference`` (Dice: 0.01 is one point), with its 95 % interval and p,
     after Holm over the attribute's levels; empty for `OF_TRAINING`. Where targets have no value of `OF_HEARTS` in
     common, each is held against the commonest of its own. share: of the variance of the observations that all targets
-    have (`_alike`), by this attribute alone. without: attributes, "; " between them, that these data do not tell apart
-    from this one.
+    have (`_alike`), by this attribute alone; empty where these have one value of it. without: attributes, "; " between
+    them, that these data do not tell apart from this one.
     """
     rows = pd.DataFrame([*_within(table, baseline, sources), *_between(table, sources)], columns=list(COLUMNS))
     alike = _alike(table)
@@ -129,9 +129,13 @@ def _between(table: pd.DataFrame, sources: Sequence[str]) -> Iterator[dict[str, 
     )
     values, mixed_up = _values(table)
     design = _design(people, sources)
+    apart = {name: _between_blocks(people, name) for name in OF_HEARTS if people[name].nunique() > 1}
     for name, tested in design.items():
         others, left_out = _separable(name, design)
-        matrix = _matrix([tested, *others], len(people))
+        left_out += [
+            hearts for hearts, blocks in apart.items() if hearts not in (name, *left_out) and _share(tested, blocks)
+        ]
+        matrix = _matrix([tested, *others, *([apart[name]] if name in apart else [])], len(people))
         groups = pd.factorize(_words(people, name))[0] if name in OF_SUBJECT else np.zeros(len(people), int)
         found = between_subjects(values, matrix[:, _independent(matrix)], groups)[1:]
         for (level, first), one in zip(tested.columns, found):
@@ -167,30 +171,41 @@ def _alike(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_of_variance(table: pd.DataFrame, name: str) -> float:
-    """Of the variance of all observations: that of the means of the attribute's values, or of a straight line; where
-    subjects have one value each, less what as many values dealt to them by lot would have (as in omega squared)."""
+    """Of the variance of all observations: that of the means of the attribute's values, or of a straight line; of
+    `OF_HEARTS`, of those around the mean of targets with values in common. Where subjects have one value each, less
+    what as many values dealt to them by lot would have (as in omega squared). 0 at least; NaN where there is one value.
+    """
     total = float(table.value.var(ddof=0))
-    if not total > 0:
-        return 0.0
+    share = _explained(table, name)
+    return share if np.isnan(share) else max(0.0, share / total) if total > 0 else 0.0
+
+
+def _explained(table: pd.DataFrame, name: str) -> float:
+    """The variance of `share_of_variance`; below 0 where the values explain less than by lot."""
+    blocks = _blocks(table, name) if name in OF_HEARTS else pd.Series(0, table.index)
+    around = table.value - table.value.groupby(blocks).transform("mean")
     words = table[name] if name in OF_SPACING else _words(table, name)
+    used = min(1, words.nunique() - 1) if name in OF_SPACING else words.groupby(blocks).nunique().sub(1).sum()
+    if used < 1:
+        return np.nan
     if name in OF_SPACING:
-        share = float(table[name].corr(table.value) ** 2)
+        means = around.mean() + np.polyfit(words, around, 1)[0] * (words - words.mean())
     else:
-        share = float(table.value.groupby(words).transform("mean").var(ddof=0)) / total
+        means = around.groupby([blocks, words]).transform("mean")
+    explained = float(means.var(ddof=0))
     if name in WITHIN:
-        return share
-    people = float(table.value.groupby(table.group).transform("mean").var(ddof=0)) / total
-    used = 1 if name in OF_SPACING else words.nunique() - 1
-    left = table.group.nunique() - 1 - used
-    return max(0.0, share - (people - share) * used / left) if left > 0 else share
+        return explained
+    people = float(around.groupby(table.group).transform("mean").var(ddof=0))
+    left = table.group.nunique() - blocks.nunique() - used
+    return explained - (people - explained) * used / left if left > 0 else explained
 
 
 def _design(people: pd.DataFrame, sources: Sequence[str]) -> Design:
     """Columns (level, reference) of every attribute of which subjects have two values; "" is called unknown."""
     design: Design = {}
     for name in OF_SUBJECT:
-        blocks = _blocks(people, name) if name in OF_HEARTS else [people]
-        columns = [_contrasts(block, name, sources) for block in blocks]
+        blocks = _blocks(people, name) if name in OF_HEARTS else pd.Series(0, people.index)
+        columns = [_contrasts(block, name, sources) for _, block in people.groupby(blocks)]
         if any(one.shape[1] for one in columns):
             design[name] = pd.concat(columns, axis=1).reindex(people.index).fillna(0.0)
     for name in OF_SPACING:
@@ -208,10 +223,10 @@ def _contrasts(people: pd.DataFrame, name: str, sources: Sequence[str]) -> pd.Da
     return pd.DataFrame({key: column - column.mean() for key, column in columns.items()}, index=people.index)
 
 
-def _blocks(people: pd.DataFrame, name: str) -> list[pd.DataFrame]:
-    """The people in groups of targets that have known values in common, directly or by way of others."""
+def _blocks(table: pd.DataFrame, name: str) -> pd.Series:
+    """Which group of targets each row is of: those that have known values in common, directly or by way of others."""
     blocks: list[tuple[set[str], set[str]]] = []  # targets, their values
-    for target, words in people.groupby("target", sort=False)[name]:
+    for target, words in table.groupby("target", sort=False)[name]:
         joined = ({str(target)}, set(words) - {""})
         apart = []
         for block in blocks:
@@ -220,7 +235,17 @@ def _blocks(people: pd.DataFrame, name: str) -> list[pd.DataFrame]:
             else:
                 apart.append(block)
         blocks = [*apart, joined]
-    return [people[people.target.isin(list(targets))] for targets, _ in blocks]
+    return table.target.map({target: number for number, (targets, _) in enumerate(blocks) for target in targets})
+
+
+def _between_blocks(people: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A column per block but the first: what sets its people off from the first one's, whatever the reason."""
+    return pd.get_dummies(_blocks(people, name), drop_first=True, dtype=float)
+
+
+def _share(columns: pd.DataFrame, blocks: pd.DataFrame) -> bool:
+    """Whether some of an attribute's differences are those between blocks, of whose own values nothing is known."""
+    return _rank([blocks, columns]) - _rank([blocks]) < columns.shape[1]
 
 
 def _separable(name: str, design: Design) -> tuple[list[pd.DataFrame], list[str]]:

@@ -50,12 +50,13 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _attributes(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of each attribute, largest share first; attributes of equal columns (a data set of one vendor, one
-    centre) are one and bear all their names."""
+    """The rows of each attribute, largest share first, unknown ones last; attributes of equal columns (a data set of
+    one vendor, one centre) are one and bear all their names."""
     found: dict[tuple[float, ...], list[pd.DataFrame]] = {}
+    shares = table.share.fillna(-1.0)
     for _, rows in table.groupby("attribute", sort=False):
-        found.setdefault((rows.share.iloc[0], *rows.effect), []).append(rows)
-    ranked = sorted(found.values(), key=lambda equals: -equals[0].share.iloc[0])
+        found.setdefault((shares[rows.index[0]], *rows.effect), []).append(rows)
+    ranked = sorted(found.values(), key=lambda equals: -shares[equals[0].index[0]])
     return [
         equals[0].assign(attribute=[tuple(one.attribute.iloc[0] for one in equals)] * len(equals[0]))
         for equals in ranked
@@ -66,7 +67,8 @@ def _lines(rows: pd.DataFrame) -> list[tuple[str, pd.Series | None]]:
     """A heading, in two lines where there is more to say, and a line per level, the strongest first."""
     first = rows.iloc[0]
     names = " = ".join(map(_words, first.attribute))
-    headings = [f"{names}: {100 * first.share:.1f} % of variance, {_verdict(rows)}"]
+    share = "variance not known" if np.isnan(first.share) else f"{100 * first.share:.1f} % of variance"
+    headings = [f"{names}: {share}, {_verdict(rows)}"]
     others = [_words(name) for name in first.without.split("; ") if name and name not in first.attribute]
     if others:
         headings.append(f"(not told apart from {', '.join(others)})")

@@ -23,10 +23,10 @@ def endpoint(compared: pd.DataFrame) -> pd.DataFrame:
     return same.sort_values("primary", ascending=False, kind="stable").drop(columns="rank")
 
 
-def sentence(row: Any, comparisons: int) -> str:
+def sentence(row: Any, comparisons: int, nominal: Collection[str]) -> str:
     """One arm against the baseline: the numbers, the interval, the p and what they allow one to say.
 
-    comparisons: rows of the table, over which Holm corrects.
+    comparisons: rows of the table, over which Holm corrects; nominal: targets whose millimetres are no measurement.
     """
     say = {column: quoted(getattr(row, column), column, row.metric) for column in QUOTED}
     means = (
@@ -36,10 +36,11 @@ def sentence(row: Any, comparisons: int) -> str:
     )
     if pd.isna(row.p):
         return f"{means}. With {row.n_arm} and {row.n_baseline} subjects no test can be made."
+    says = verdict(row, comparisons) if is_measured(row, nominal) else "In nominal millimetres: no measurement."
     return (
         f"{means} (95 % interval {say['ci_low']} to {say['ci_high']}; Welch p {_equals(say['p'])}, after Holm "
         f"{_equals(say['p_holm'])}{_other_tests(row)}; {row.n_arm} subjects, each the mean over {_runs(row)}). "
-        f"{verdict(row, comparisons)}"
+        f"{says}"
     )
 
 
@@ -109,7 +110,9 @@ def overall(compared: pd.DataFrame, oracles: Collection[str], nominal: Collectio
     others = found["comparisons"] - found["comparisons_on_targets"] - left_out
     away = f"Of the study's {found['comparisons_on_targets']} comparisons with the baseline on targets"
     holm = f"significant after Holm's correction over all {found['comparisons']}"
-    if found["significant_after_holm"] == 0:
+    if found["comparisons_on_targets"] == 0:
+        first = "The study has no comparison with the baseline on a target that can be judged."
+    elif found["significant_after_holm"] == 0:
         first = f"{away}, none is {holm}: no difference there should be read as an effect."
     else:
         number, better = found["significant_after_holm"], found["significantly_better"]

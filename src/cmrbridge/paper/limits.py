@@ -152,7 +152,8 @@ def _cropped(facts: Facts) -> Iterator[str]:
 
 
 def _coarse(facts: Facts) -> Iterator[str]:
-    finest = pd.to_numeric(facts.people.spacing_x, errors="coerce").min()
+    measured = facts.people[~facts.people.domain.isin(list(facts.nominal))]
+    finest = pd.to_numeric(measured.spacing_x, errors="coerce").min()
     if finest < facts.spacing_mm:
         yield (
             f"The networks work at {facts.spacing_mm:g} mm per pixel, the finest file has {finest:.2g} mm: no arm can "

@@ -59,7 +59,8 @@ def _answer(study: Study) -> dict[str, Any]:
     about, seeds = study.about, seeds_per_arm(study.cases)
     oracles = [arm for arm, seen in about.access.items() if seen == "oracle"]
     declared = study.compared[study.compared.primary].itertuples()
-    told = [(bool(row.primary), sentence(row, len(study.compared))) for row in endpoint(study.compared).itertuples()]
+    judged = endpoint(study.compared).itertuples()
+    told = [(bool(row.primary), sentence(row, len(study.compared), about.nominal)) for row in judged]
     return {
         "gap_sentences": gap_sentences(study.cases, about.reference),
         "gaps": content.gap_tables(dice_by_target(study.summary)),

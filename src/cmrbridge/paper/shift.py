@@ -19,12 +19,13 @@ Floats = NDArray[np.float64]
 
 
 def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
-    """Tables of `shift.tables`, one below the other; only an empty cell is missing, whatever an arm is called."""
+    """Tables of `shift.tables`, one below the other; only an empty cell is missing, whatever an arm is called, and a
+    domain may be called 3, after its field strength."""
     try:
-        frames = [pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in paths]
+        texts = dict.fromkeys([*READ, "reader", "truth", "answer"], str)
+        frames = [pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=texts) for path in paths]
         frame = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
-        words = frame[[*READ, "reader"]].fillna("").astype("str")
-        return frame.assign(**{str(name): words[name] for name in words})
+        return frame.assign(**{name: frame[name].fillna("") for name in (*READ, "reader")})
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
             f"{', '.join(map(str, paths))}: no tables of shift ({error}); delete them and run again"
@@ -63,19 +64,20 @@ def hidden(paths: Sequence[Path], baseline: str) -> list[str]:
     frame = read_tables(paths)
     told = strongest(frame[frame.task == "probe"]) if (frame.task == "probe").any() else frame.iloc[:0]
     sentences = []
-    for (_, architecture, shown), rows in told.groupby(["source", "architecture", "shown"], sort=False):
+    for (source, architecture, shown), rows in told.groupby(["source", "architecture", "shown"], sort=False):
+        whose = f"{architecture}, trained on {source}" if told.source.nunique() > 1 else architecture
         runs = {str(arm): own.accuracy.to_numpy() for arm, own in rows.groupby("arm", sort=False)}
         if (usual := runs.pop(baseline, None)) is None:
             continue
-        sentences += [
-            _hides(f"{shown} features ({architecture})", arm, own, baseline, usual) for arm, own in runs.items()
-        ]
+        sentences += [_hides(f"{shown} features ({whose})", arm, own, baseline, usual) for arm, own in runs.items()]
     return sentences
 
 
 def _hides(what: str, arm: str, told: Floats, baseline: str, usual: Floats) -> str:
     test = welch(told, usual)
-    interval = "" if np.isnan(test.df) else f" [{test.ci_low:+.2f} to {test.ci_high:+.2f} over training runs]"
+    interval = ""
+    if not np.isnan(test.df):
+        interval = f" (95 % interval {test.ci_low:+.2f} to {test.ci_high:+.2f} over training runs, uncorrected)"
     return (
         f"Of {what} a fresh reader told the domain of {told.mean():.2f} with {arm} and of {usual.mean():.2f} with "
         f"{baseline}: {told.mean() - usual.mean():+.2f}{interval}, {len(told)} and {len(usual)} runs on the same "

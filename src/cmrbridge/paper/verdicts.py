@@ -98,7 +98,6 @@ def _judged(
     higher = row.metric in HIGHER_IS_BETTER
     evidence = Evidence(
         gain=told(row.difference if higher else -row.difference, row.metric),
-        low=told(row.ci_low if higher else -row.ci_high, row.metric),
         p=row.p_holm,
         seeds=int(runs[runs.target == row.target].groupby("arm").seed.nunique().min()),
         source_dice=_at_home(row.source, own, list(behind.values())),

@@ -14,7 +14,7 @@ SETTINGS = ComparisonSettings("classic", primary_arm="synthetic", primary_target
 CLAIMS = [
     Claim("synthetic", "classic", "dice", 0.05, "they say so"),
     Claim("oracle", "real", "dice"),
-    Claim("missing", "real", "dice"),
+    Claim("missing", "real", "dice", 0.05),
 ]
 
 
@@ -37,7 +37,8 @@ def test_a_claim_is_the_row_that_a_comparison_with_its_own_arm_gives(tmp_path: P
         every = pd.read_csv(tmp_path / "all.csv").set_index(["arm", "structure"])
         for column in ("difference", "p", "paired_p", "mixed_slope_p", "mde"):
             assert getattr(row, column) == pytest.approx(every[column][row.arm, "mean"])
-    assert found.p_holm.tolist() == pytest.approx(holm(found.p))
+    assert found.p_by[1] == found.p[1]
+    assert found.p_holm.tolist() == pytest.approx(holm(found.p_by))
 
 
 def test_the_source_and_other_targets_than_the_primary_are_left_out(tmp_path: Path) -> None:
@@ -45,10 +46,23 @@ def test_the_source_and_other_targets_than_the_primary_are_left_out(tmp_path: Pa
     assert set(claimed(tmp_path, home, CLAIMS).target) == {"b"}
 
 
-def test_two_sizes_of_one_gain_are_one_test(tmp_path: Path) -> None:
+@pytest.mark.parametrize("metric", ["dice", "hd95"])
+def test_a_size_is_tested_against_that_size(tmp_path: Path, metric: str) -> None:
+    """As no size is where the arm's scores are worse by so much."""
+    frame = scores().assign(metric=metric)
+    sized = claimed(tmp_path, frame, [Claim("synthetic", "classic", metric, 0.05)])
+    worse = frame.copy()
+    worse.loc[worse.arm == "synthetic", "value"] += -0.05 if metric == "dice" else 0.05
+    assert sized.p_by[0] == pytest.approx(claimed(tmp_path, worse, [Claim("synthetic", "classic", metric)]).p[0])
+    assert sized.p_by[0] != pytest.approx(sized.p[0])
+
+
+def test_the_same_test_said_twice_counts_once_and_another_size_is_another(tmp_path: Path) -> None:
     once = claimed(tmp_path, scores(), CLAIMS)
-    twice = claimed(tmp_path, scores(), [*CLAIMS, Claim("synthetic", "classic", "dice", 0.1)])
-    assert twice.p_holm.tolist() == [*once.p_holm, once.p_holm[0]]
+    again = claimed(tmp_path, scores(), [*CLAIMS, Claim("synthetic", "classic", "dice", 0.05, "so do others")])
+    assert again.p_holm.tolist() == [*once.p_holm, once.p_holm[0]]
+    more = claimed(tmp_path, scores(), [*CLAIMS, Claim("synthetic", "classic", "dice")])
+    assert more.p_holm.tolist() == pytest.approx(holm(more.p_by))
 
 
 def test_a_study_without_any_claim_leaves_an_empty_table(tmp_path: Path) -> None:

@@ -221,6 +221,15 @@ def test_one_run_and_one_subject_are_measured_without_what_they_cannot_tell(tmp_
     assert math.isnan(row.gain_low)
 
 
+def test_an_architecture_may_skip_an_arm(tmp_path: Path) -> None:
+    """As `run.skip` lets it: its other arms have their doses, and the arm has those of the other architectures."""
+    frame = cases(dose_gain)
+    caged = frame[frame.arm.isin(["classic", "one"])].assign(architecture="nnunet2d")
+    doses, _ = measure(tmp_path, pd.concat([frame, caged]))
+    assert set(doses[doses.architecture == "nnunet2d"].arm) == {"classic", "one"}
+    assert set(doses[doses.architecture == "unet2d"].arm) == {*RATIOS, *STEPS}
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     frame = cases(dose_gain)
     with pytest.raises(InputError, match=r"from a .*'quarter' and 'classic' share no test subject"):

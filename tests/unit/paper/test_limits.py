@@ -72,6 +72,7 @@ def test_architectures_may_differ_in_device_and_precision() -> None:
         ({"people": people().assign(annotated="LV")}, "set has no outlines of MYO and RV at ED"),
         ({"people": altered("cut_off", "0.05", "subject == 'btestV'")}, "up to 5.0 % of a label (b, btestV)"),
         ({"spacing_mm": 2.5}, "finest file has 1.5 mm"),
+        ({"spacing_mm": 2.5, "nominal": ["a", "b", "c"]}, "The millimetres of a, b and c are nominal"),
         ({"access": {"plain": "none", "oracle": "oracle"}}, "oracle: such an arm"),
         (
             {"trainings": [*facts().trainings, replace(facts().trainings[0], record=HALF)]},

@@ -128,7 +128,7 @@ def test_report_is_one_file_with_the_answer_on_top(study: Path, pictures: dict) 
     assert "<script>" not in text
     compared = read_comparisons(study / "comparisons.csv")
     primary = next(compared[compared.primary].itertuples())
-    assert sentence(primary, 108) in text.replace("&lt;", "<")
+    assert sentence(primary, 108, []) in text.replace("&lt;", "<")
     assert text.index("primary endpoint</span>") < text.index('<h2 id="gap">')
     for expected in (
         "A computed phantom.",
@@ -180,7 +180,7 @@ def test_nothing_significant_is_said_plainly(study: Path) -> None:
         "correction over all 108: no difference there should be read as an effect. "
         "Of the 60 others (the oracle's and those on the source's own test subjects), none is."
     )
-    text = sentence(next(compared.itertuples()), len(compared))
+    text = sentence(next(compared.itertuples()), len(compared), [])
     assert "not significant" in text
     assert "Other training runs of the same arms may differ as much" in text
     assert "cannot tell" not in text
@@ -213,13 +213,17 @@ def test_nominal_millimetres_count_for_nothing(study: Path) -> None:
     assert f"{surface.sum()} in or by millimetres that are nominal are not counted." in overall(
         compared, ["oracle"], targets
     )
+    row = next(compared[surface].itertuples())
+    assert sentence(row, 3, targets).endswith("In nominal millimetres: no measurement.")
+    assert "no measurement" not in sentence(next(compared[~surface].itertuples()), 3, targets)
+    assert overall(compared[surface], [], targets).startswith("The study has no comparison with the baseline on a ")
 
 
 def test_significance_has_a_direction(study: Path) -> None:
     row = read_comparisons(study / "comparisons.csv").iloc[0].to_dict()
     for metric, difference, word in [("dice", 0.1, "better"), ("hd95", 1.0, "worse"), ("assd", -1.0, "better")]:
         changed = {**row, "metric": metric, "difference": difference, "p_holm": 0.01}
-        assert f"significantly {word}" in sentence(pd.Series(changed), 3)
+        assert f"significantly {word}" in sentence(pd.Series(changed), 3, [])
 
 
 def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Path, pictures: dict) -> None:
@@ -249,7 +253,7 @@ def test_one_training_run_leaves_a_dash_for_the_mixed_p(study: Path) -> None:
     )
     compared = read_comparisons(study / "comparisons.csv")
     assert set(comparisons_table(compared)["Mixed p"]) == {"–"}
-    assert "mixed" not in sentence(next(compared.itertuples()), 1)
+    assert "mixed" not in sentence(next(compared.itertuples()), 1, [])
 
 
 @pytest.mark.parametrize(("nominal", "told"), [("eclipse", True), ("dusk", False)])

@@ -54,9 +54,21 @@ def test_what_an_arm_hides_is_told_over_its_runs(tmp_path: Path) -> None:
     scores = tables(tmp_path)[0]
     (line,) = hidden(scores, "classic")
     oracle = stats.ttest_ind([0.6, 0.65], [0.9, 0.95], equal_var=False).confidence_interval()
+    assert "all features (unet2d)" in line
     assert "told the domain of 0.62 with dann and of 0.93 with classic: -0.30" in line
-    assert f"[{oracle.low:+.2f} to {oracle.high:+.2f} over training runs], 2 and 2 runs" in line
+    assert f"(95 % interval {oracle.low:+.2f} to {oracle.high:+.2f} over training runs, uncorrected), 2 and" in line
     assert hidden(scores, "real") == []
+
+
+def test_two_sources_are_told_apart_though_they_are_called_by_numbers(tmp_path: Path) -> None:
+    """As those that `cmrbridge init` makes of field strengths: 1.5 and 3, never 3.0."""
+    scores = tables(tmp_path)[0]
+    for name in ("1.5", "3"):
+        pd.read_csv(scores[0]).assign(source=name).to_csv(tmp_path / f"{name}.csv", index=False)
+    both = [tmp_path / "1.5.csv", tmp_path / "3.csv"]
+    lines = hidden(both, "classic")
+    assert ["(unet2d, trained on 1.5)" in lines[0], "(unet2d, trained on 3)" in lines[1]] == [True, True]
+    assert set(shift_table(both).Of.str.split(",").str[0]) == {"1.5", "3"}
 
 
 def test_the_table_has_a_row_per_reader_and_seed(tmp_path: Path) -> None:

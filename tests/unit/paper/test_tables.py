@@ -106,7 +106,7 @@ def test_the_reports_sentence_quotes_the_macros(study: Path, tables: Path) -> No
     texts = quotations(json.loads((tables / "numbers.json").read_text()))
     where = ("endpoint", row.source, row.target, row.architecture, row.arm, row.structure, row.metric)
     for column in QUOTED:
-        assert texts[*where, column] in sentence(row, 108)
+        assert texts[*where, column] in sentence(row, 108, [])
     assert f"% {' / '.join(where)} / difference\n" in (tables / "numbers.tex").read_text()
 
 
