@@ -133,7 +133,7 @@ def _between(table: pd.DataFrame, sources: Sequence[str]) -> Iterator[dict[str, 
     for name, tested in design.items():
         others, left_out = _separable(name, design)
         left_out += [
-            hearts for hearts, blocks in apart.items() if hearts not in (name, *left_out) and _share(tested, blocks)
+            hearts for hearts, blocks in apart.items() if hearts not in (name, *left_out) and _lie_between(tested, blocks)
         ]
         matrix = _matrix([tested, *others, *([apart[name]] if name in apart else [])], len(people))
         groups = pd.factorize(_words(people, name))[0] if name in OF_SUBJECT else np.zeros(len(people), int)
@@ -243,7 +243,7 @@ def _between_blocks(people: pd.DataFrame, name: str) -> pd.DataFrame:
     return pd.get_dummies(_blocks(people, name), drop_first=True, dtype=float)
 
 
-def _share(columns: pd.DataFrame, blocks: pd.DataFrame) -> bool:
+def _lie_between(columns: pd.DataFrame, blocks: pd.DataFrame) -> bool:
     """Whether some of an attribute's differences are those between blocks, of whose own values nothing is known."""
     return _rank([blocks, columns]) - _rank([blocks]) < columns.shape[1]
 
