@@ -132,15 +132,15 @@ def _between(table: pd.DataFrame, sources: Sequence[str]) -> Iterator[dict[str, 
     apart = {name: _between_blocks(people, name) for name in OF_HEARTS if people[name].nunique() > 1}
     for name, tested in design.items():
         others, left_out = _separable(name, design)
-        left_out += [
-            hearts for hearts, blocks in apart.items() if hearts not in (name, *left_out) and _lie_between(tested, blocks)
-        ]
+        left_out += [other for other, blocks in apart.items() if other != name and _lie_between(tested, blocks)]
         matrix = _matrix([tested, *others, *([apart[name]] if name in apart else [])], len(people))
         groups = pd.factorize(_words(people, name))[0] if name in OF_SUBJECT else np.zeros(len(people), int)
         found = between_subjects(values, matrix[:, _independent(matrix)], groups)[1:]
         for (level, first), one in zip(tested.columns, found):
             count = len(people) if name in OF_SPACING else int((tested[(level, first)] > 0).sum())
-            yield _row(name, level, first, count, one._asdict(), without="; ".join([*left_out, *mixed_up]))
+            yield _row(
+                name, level, first, count, one._asdict(), without="; ".join(dict.fromkeys([*left_out, *mixed_up]))
+            )
 
 
 def _row(name: str, level: str, first: str, count: int, found: Mapping[str, float], without: str) -> dict[str, Any]:
