@@ -141,7 +141,8 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
             f"## At a glance: {WHERE[place]}\n",
             f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first.",
             "Interval and p are those of the mixed model with slopes, not corrected for there being so many; none is a",
-            "verdict. Rows that agree in every digit are one recipe in two studies: a training repeats exactly.\n",
+            "verdict. Rows that agree in every digit are one recipe in two studies: on processors of one kind a training",
+            "repeats exactly, on others to within what another seed would change.\n",
             pipe_table(table),
         ]
     return parts
