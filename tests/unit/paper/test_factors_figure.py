@@ -15,6 +15,7 @@ centre,Toronto,Dijon,6,-0.1,-0.2,0.0,0.06,0.12,vendor; slice spacing (per mm)
 phase,ES,ED,12,-0.02,-0.03,-0.01,0.0001,0.2,
 level,base,mid,12,-0.01,-0.03,0.01,0.3,0.15,
 level,apex,mid,12,-0.02,-0.03,-0.01,0.002,0.15,
+structure,RV,LV,6,-0.3,-0.4,-0.2,0.001,,
 arm,real,classic,12,-0.01,,,,0.01,
 """
 
@@ -35,7 +36,7 @@ def test_headings_say_what_is_the_same_and_what_is_not_told_apart(
         factors.draw_factors(
             factors=tmp_path / "factors.csv", png=tmp_path / f"{name}.png", pdf=tmp_path / f"{name}.pdf"
         )
-    assert shown[:10] == [
+    assert shown[:12] == [
         "phase: 20.0 % of variance, p < .001",
         "ES – ED, n = 12",
         "level: 15.0 % of variance, p = 0.002",
@@ -46,6 +47,8 @@ def test_headings_say_what_is_the_same_and_what_is_not_told_apart(
         "GE – Siemens, n = 6",
         "arm: 1.0 % of variance, tested in the comparisons",
         "real – classic, n = 12",
+        "structure: variance not known, p = 0.001",
+        "RV – LV, n = 6",
     ]
     for kind in ("png", "pdf"):
         assert (tmp_path / f"first.{kind}").read_bytes() == (tmp_path / f"second.{kind}").read_bytes()
