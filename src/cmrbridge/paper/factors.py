@@ -67,7 +67,7 @@ def _lines(rows: pd.DataFrame) -> list[tuple[str, pd.Series | None]]:
     """A heading, in two lines where there is more to say, and a line per level, the strongest first."""
     first = rows.iloc[0]
     names = " = ".join(map(_words, first.attribute))
-    share = "variance not known" if np.isnan(first.share) else f"{100 * first.share:.1f} % of variance"
+    share = "share of variance not known" if np.isnan(first.share) else f"{100 * first.share:.1f} % of variance"
     headings = [f"{names}: {share}, {_verdict(rows)}"]
     others = [_words(name) for name in first.without.split("; ") if name and name not in first.attribute]
     if others:

@@ -47,7 +47,7 @@ def test_headings_say_what_is_the_same_and_what_is_not_told_apart(
         "GE – Siemens, n = 6",
         "arm: 1.0 % of variance, tested in the comparisons",
         "real – classic, n = 12",
-        "structure: variance not known, p = 0.001",
+        "structure: share of variance not known, p = 0.001",
         "RV – LV, n = 6",
     ]
     for kind in ("png", "pdf"):
