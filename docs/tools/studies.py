@@ -52,11 +52,12 @@ into `data/`: every number below is computed from those tables. What is judged s
 (`comparisons.claims`), how in `evaluation/claims.py`: a claim is *supported* or *not supported* only with three
 training runs of either arm, networks that reach Dice of .88 on the source's own test subjects, and validation curves
 that have flattened (half a point of Dice at most in the last fifth of a training); otherwise it is *untested*, whatever
-the numbers look like. *Not supported* says that the study did not show it, not that it is false. Claims and rule were
-last changed on 23 November 2026: after the phantom's scores were known, before any network of these studies had been
-scored on patients. Two things have changed since: scores with a remedy at test time do not speak for a network by
-itself, which decides none of these claims; and a claim of a size is tested against that size, which only li2025 makes,
-and was changed before a network of these studies that learnt from generated pairs had been scored on patients.
+the numbers look like. *Not supported* says that the study did not show it, not that it is false, unless the reason is a
+gain significantly less than claimed. Claims and rule were last changed on 23 November 2026: after the phantom's scores
+were known, before any network of these studies had been scored on patients. Two things have changed since: scores with
+a remedy at test time do not speak for a network by itself, which decides none of these claims; and a claim of a size is
+tested against that size, which only li2025 makes, and was changed before a network of these studies that learnt from
+generated pairs had been scored on patients.
 """
 
 
@@ -141,8 +142,8 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
             f"## At a glance: {WHERE[place]}\n",
             f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first.",
             "Interval and p are those of the mixed model with slopes, not corrected for there being so many; none is a",
-            "verdict. Rows that agree in every digit are one recipe in two studies: on processors of one kind a training",
-            "repeats exactly, on others to within what another seed would change.\n",
+            "verdict. Rows that agree in every digit are one recipe in two studies: on processors of one kind a",
+            "training repeats exactly, on others to within what another seed would change.\n",
             pipe_table(table),
         ]
     return parts
