@@ -141,6 +141,7 @@ def glances(gathered: Sequence[Gathered]) -> list[str]:
         parts += [
             f"## At a glance: {WHERE[place]}\n",
             f"Dice on {target}, every arm against its own study's baseline, by network, the largest gain first.",
+            "Runs: trainings of the arm and of the baseline.",
             "Interval and p are those of the mixed model with slopes, not corrected for there being so many; none is a",
             "verdict. Rows that agree in every digit are one recipe in two studies: on processors of one kind a",
             "training repeats exactly, on others to within what another seed would change.\n",
@@ -159,6 +160,7 @@ def _glance(of: Gathered) -> pd.DataFrame:
             "Arm": rows.arm,
             "Architecture": rows.architecture,
             "Study": CLAIMS[of.study][0],
+            "Runs": [f"{row.runs_arm} / {row.runs_baseline}" for row in rows.itertuples()],
             "Baseline": rows.mean_baseline.map("{:.3f}".format),
             "Dice": rows.mean_arm.map("{:.3f}".format),
             "Difference [95 % CI]": [
