@@ -53,11 +53,12 @@ into `data/`: every number below is computed from those tables. What is judged s
 training runs of either arm, networks that reach Dice of .88 on the source's own test subjects, and validation curves
 that have flattened (half a point of Dice at most in the last fifth of a training); otherwise it is *untested*, whatever
 the numbers look like. *Not supported* says that the study did not show it, not that it is false, unless the reason is a
-gain significantly less than claimed. Claims and rule were last changed on 23 November 2026: after the phantom's scores
-were known, before any network of these studies had been scored on patients. Two things have changed since: scores with
-a remedy at test time do not speak for a network by itself, which decides none of these claims; and a claim of a size is
-tested against that size, which only li2025 makes, and was changed before a network of these studies that learnt from
-generated pairs had been scored on patients.
+gain significantly less than claimed or an arm significantly worse. Claims and rule were last changed on 23 November
+2026: after the phantom's scores were known, before any network of these studies had been scored on patients. Two things
+have changed since: scores with a remedy at test time do not speak for a network by itself, which decides none of these
+claims; and a claim of a size, which only li2025 makes, is tested against that size. When that was changed, no network
+of these studies that learnt from generated pairs had been scored on patients; one of an earlier, shorter run had
+(−.8 points, [ACDC → Sunnybrook](acdc_sunnybrook.md)).
 """
 
 

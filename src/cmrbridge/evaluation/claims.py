@@ -57,7 +57,8 @@ def judge(evidence: Evidence, conditions: Conditions) -> Judgement:
     none, where no size is), else not supported.
 
     An untested claim may hold or not: its networks were too few or too poor to tell. One that is not supported may
-    hold too, if its gain is smaller than this study can find, unless the gain is significantly less than claimed.
+    hold too, if its gain is smaller than this study can find, unless the gain is significantly less than claimed or
+    the arm significantly worse.
     """
     unmet = unmet_conditions(evidence, conditions)
     if unmet:

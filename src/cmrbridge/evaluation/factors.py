@@ -98,6 +98,11 @@ def _words(table: pd.DataFrame, name: str) -> pd.Series:
     return table[name].replace("", "unknown")
 
 
+def _known(table: pd.DataFrame, name: str) -> pd.Series:
+    """Numbers, the subject's mean where one scan's is missing."""
+    return table[name].fillna(table.groupby("group")[name].transform("mean"))
+
+
 def _reference(table: pd.DataFrame, name: str, baseline: str, sources: Sequence[str]) -> str:
     """The value that stands for what is expected; else the commonest where the networks come from."""
     words = _words(table, name)
@@ -131,15 +136,20 @@ def _between(table: pd.DataFrame, sources: Sequence[str]) -> Iterator[dict[str, 
     design = _design(people, sources)
     apart = {name: _between_blocks(people, name) for name in OF_HEARTS if people[name].nunique() > 1}
     for name, tested in design.items():
-        others, left_out = _separable(name, design)
-        left_out += [other for other, blocks in apart.items() if other != name and _lie_between(tested, blocks)]
-        matrix = _matrix([tested, *others, *([apart[name]] if name in apart else [])], len(people))
+        mixed_with = [other for other, blocks in apart.items() if other != name and _lie_between(tested, blocks)]
+        others, left_out = _separable(name, design, [apart[other] for other in apart if other not in mixed_with])
+        matrix = _matrix([tested, *others], len(people))
         groups = pd.factorize(_words(people, name))[0] if name in OF_SUBJECT else np.zeros(len(people), int)
         found = between_subjects(values, matrix[:, _independent(matrix)], groups)[1:]
         for (level, first), one in zip(tested.columns, found):
             count = len(people) if name in OF_SPACING else int((tested[(level, first)] > 0).sum())
             yield _row(
-                name, level, first, count, one._asdict(), without="; ".join(dict.fromkeys([*left_out, *mixed_up]))
+                name,
+                level,
+                first,
+                count,
+                one._asdict(),
+                without="; ".join(dict.fromkeys([*left_out, *mixed_with, *mixed_up])),
             )
 
 
@@ -184,7 +194,7 @@ def _explained(table: pd.DataFrame, name: str) -> float:
     """The variance of `share_of_variance`; below 0 where the values explain less than by lot."""
     blocks = _blocks(table, name) if name in OF_HEARTS else pd.Series(0, table.index)
     around = table.value - table.value.groupby(blocks).transform("mean")
-    words = table[name] if name in OF_SPACING else _words(table, name)
+    words = _known(table, name) if name in OF_SPACING else _words(table, name)
     used = min(1, words.nunique() - 1) if name in OF_SPACING else words.groupby(blocks).nunique().sub(1).sum()
     if used < 1:
         return np.nan
@@ -248,9 +258,10 @@ def _lie_between(columns: pd.DataFrame, blocks: pd.DataFrame) -> bool:
     return _rank([blocks, columns]) - _rank([blocks]) < columns.shape[1]
 
 
-def _separable(name: str, design: Design) -> tuple[list[pd.DataFrame], list[str]]:
-    """The other attributes' columns beside which every level of this one can be estimated, and whom that leaves out."""
-    kept: list[pd.DataFrame] = []
+def _separable(name: str, design: Design, held: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[str]]:
+    """The columns of ``held`` and of the other attributes beside which every level of this one can be estimated, and
+    whom that leaves out."""
+    kept = list(held)
     left_out = []
     for other, columns in design.items():
         if other == name:

@@ -10,8 +10,11 @@ from scipy import stats
 
 from cmrbridge.errors import InputError
 from cmrbridge.evaluation.factors import (
+    OF_SPACING,
+    OF_SUBJECT,
     FactorSettings,
     _explained,
+    explain,
     measure_factors,
     observations,
     share_of_variance,
@@ -175,6 +178,52 @@ def test_the_test_of_pathologies_is_as_sharp_where_the_files_name_no_vendor(tmp_
     )
     assert (unknown.loc["pathology"].p < 0.01).all()
     assert unknown.share["pathology"].max() < 0.15  # of what the ill lose, not of what the scanner does
+
+
+def explained(vendors: dict[str, list[str]], pathologies: dict[str, list[str]]) -> pd.DataFrame:
+    """Of people that have no effect of anything but of their data set: the second scores .10 lower."""
+    random = np.random.default_rng(0)
+    rows = [
+        {
+            **dict.fromkeys([*OF_SUBJECT, "arm", "architecture", "source", "structure", "phase", "level"], ""),
+            **dict.fromkeys(OF_SPACING, 1.5),
+            **{"target": target, "group": f"{target}{number}", "vendor": vendor, "pathology": pathology},
+            "value": 0.9 - 0.1 * (target == "B") + 0.02 * random.normal(),
+        }
+        for target in vendors
+        for number, (vendor, pathology) in enumerate(zip(vendors[target], pathologies[target], strict=True))
+    ]
+    return explain(pd.DataFrame(rows), "", ["A"]).set_index("attribute")
+
+
+def test_what_sets_data_sets_off_is_not_told_as_a_vendors_that_goes_with_one_sets_pathology() -> None:
+    ill = {"A": ["DCM", "NOR"] * 6, "B": ["HF", "N"] * 6}
+    found = explained({"A": ["Siemens"] * 12, "B": ["GE", "Siemens"] * 6}, ill)
+    assert found["without"]["vendor"] == "pathology"
+    assert (found["without"]["pathology"] == "vendor").all()
+    assert found.effect.abs().max() < 0.03
+
+
+def test_a_vendor_that_one_data_set_has_beside_another_is_judged_within_it() -> None:
+    ill = {"A": ["DCM", "NOR"] * 6, "B": ["HF", "N"] * 6}
+    found = explained({"A": ["Siemens", "Siemens", "GE", "GE"] * 3, "B": ["GE"] * 12}, ill)
+    assert found["without"]["vendor"] == ""
+    assert abs(found.effect["vendor"]) < 0.03
+    assert found.p["vendor"] > 0.05
+
+
+def test_the_spacing_of_one_scan_may_be_missing(tmp_path: Path) -> None:
+    cases, subjects = made_up(tmp_path, noise=0.02)
+    frame = pd.read_csv(cases)
+    pd.concat([frame, frame.assign(phase="ES")]).to_csv(cases, index=False)
+    for number, path in enumerate(subjects.values()):
+        own = pd.read_csv(path).assign(spacing_x=np.linspace(1, 2, 6) + number / 10)
+        both = pd.concat([own, own.assign(phase="ES")], ignore_index=True)
+        both.loc[6 + number, "spacing_x"] = np.nan
+        both.to_csv(path, index=False)
+    path = tmp_path / "factors.csv"
+    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
+    assert np.isfinite(pd.read_csv(path).set_index("attribute").share["in-plane spacing (per mm)"])
 
 
 def test_nominal_millimetres_explain_nothing(tmp_path: Path) -> None:
