@@ -51,11 +51,14 @@ def made_up(folder: Path, noise: float, count: int = 6, centres: int = 1) -> tup
     return folder / "cases.csv", tables
 
 
-def factors(folder: Path, noise: float, **made: int) -> pd.DataFrame:
-    cases, subjects = made_up(folder, noise, **made)
-    path = folder / "factors.csv"
-    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
+def measured(folder: Path, cases: Path, subjects: dict[str, Path], **settings: Any) -> pd.DataFrame:
+    path, asked = folder / "factors.csv", FactorSettings("classic", **settings)
+    measure_factors(settings=asked, cases=cases, subjects=subjects, sources=["home"], factors=path)
     return pd.read_csv(path).set_index("attribute")
+
+
+def factors(folder: Path, noise: float, **made: int) -> pd.DataFrame:
+    return measured(folder, *made_up(folder, noise, **made))
 
 
 def test_planted_effects_come_back(tmp_path: Path) -> None:
@@ -96,9 +99,7 @@ def test_a_score_that_is_missing_counts_as_its_subject_and_cell_lead_one_to_expe
     frame = pd.read_csv(cases)
     frame = frame[(frame.region == "mid") | (frame.target == "home") | (frame.subject == "away0")]
     frame.to_csv(cases, index=False)
-    path = tmp_path / "factors.csv"
-    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
-    found = pd.read_csv(path).set_index("attribute")
+    found = measured(tmp_path, cases, subjects)
     assert found.effect["vendor"] == pytest.approx(VENDOR)
     assert found.n_subjects["level"] == 7
 
@@ -132,10 +133,7 @@ def with_pathologies(folder: Path, more_ill: int = 0, known: bool = True, **sett
         if not known:
             own["vendor"] = own["centre"] = ""
         own.to_csv(path, index=False)
-    path = folder / "factors.csv"
-    asked = FactorSettings("classic", **settings)
-    measure_factors(settings=asked, cases=cases, subjects=subjects, sources=["home"], factors=path)
-    return pd.read_csv(path).set_index("attribute")
+    return measured(folder, cases, subjects, **settings)
 
 
 def test_pathologies_of_two_data_sets_are_each_held_against_their_own(tmp_path: Path) -> None:
@@ -162,9 +160,7 @@ def test_two_data_sets_of_one_pathology_each_leave_their_scanners_mixed_up_with_
     cases, subjects = made_up(tmp_path, noise=0.02)
     for target, path in subjects.items():
         pd.read_csv(path).assign(pathology={"home": "NOR", "away": "HCM"}[target]).to_csv(path, index=False)
-    path = tmp_path / "factors.csv"
-    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
-    assert set(pd.read_csv(path).set_index("attribute")["without"]["vendor"].split("; ")) == {"centre", "pathology"}
+    assert set(measured(tmp_path, cases, subjects)["without"]["vendor"].split("; ")) == {"centre", "pathology"}
 
 
 def test_the_test_of_pathologies_is_as_sharp_where_the_files_name_no_vendor(tmp_path: Path) -> None:
@@ -221,9 +217,7 @@ def test_the_spacing_of_one_scan_may_be_missing(tmp_path: Path) -> None:
         both = pd.concat([own, own.assign(phase="ES")], ignore_index=True)
         both.loc[6 + number, "spacing_x"] = np.nan
         both.to_csv(path, index=False)
-    path = tmp_path / "factors.csv"
-    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
-    assert np.isfinite(pd.read_csv(path).set_index("attribute").share["in-plane spacing (per mm)"])
+    assert np.isfinite(measured(tmp_path, cases, subjects).share["in-plane spacing (per mm)"])
 
 
 def test_nominal_millimetres_explain_nothing(tmp_path: Path) -> None:
@@ -237,9 +231,7 @@ def test_a_target_without_the_hard_places_does_not_look_easy(tmp_path: Path) -> 
     cases, subjects = made_up(tmp_path, noise=0.02)
     frame = pd.read_csv(cases)
     frame[(frame.region == "mid") | (frame.target == "home")].to_csv(cases, index=False)
-    path = tmp_path / "factors.csv"
-    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
-    found = pd.read_csv(path).set_index("attribute").share["vendor"]
+    found = measured(tmp_path, cases, subjects).share["vendor"]
     mid = pd.read_csv(cases).query("region == 'mid'")
     between = mid.groupby("target").value.mean().var(ddof=0) / mid.value.var(ddof=0)
     assert found == pytest.approx(between, abs=0.02)
@@ -255,10 +247,13 @@ def test_values_dealt_by_lot_explain_nothing_on_average(tmp_path: Path) -> None:
     explained = []
     for _ in range(400):
         dealt = dict(zip(people, random.permutation(["a", "b", "c", "d"] * 3)))
-        explained.append(_explained(table.assign(pathology=table.group.map(dealt)), "pathology") / table.value.var())
+        explained.append(
+            _explained(table.assign(pathology=table.group.map(dealt)), "pathology") / table.value.var(ddof=0)
+        )
     assert np.mean(explained) == pytest.approx(0, abs=3 * np.std(explained) / 20)
     assert min(explained) < -0.01
-    assert share_of_variance(table.assign(pathology=table.group.map(dealt)), "pathology") == max(0, explained[-1])
+    last = share_of_variance(table.assign(pathology=table.group.map(dealt)), "pathology")
+    assert last == pytest.approx(max(0, explained[-1]))
 
 
 def test_the_share_of_what_only_one_target_varies_is_not_known(tmp_path: Path) -> None:
@@ -266,9 +261,7 @@ def test_the_share_of_what_only_one_target_varies_is_not_known(tmp_path: Path) -
     cases, subjects = made_up(tmp_path, noise=0.02)
     frame = pd.read_csv(cases)
     frame[(frame.region == "mid") | (frame.target == "home")].to_csv(cases, index=False)
-    path = tmp_path / "factors.csv"
-    measure_factors(settings=FactorSettings("classic"), cases=cases, subjects=subjects, sources=["home"], factors=path)
-    found = pd.read_csv(path).set_index("attribute").loc["level"]
+    found = measured(tmp_path, cases, subjects).loc["level"]
     assert found.p < 1e-6
     assert np.isnan(found.share)
 
