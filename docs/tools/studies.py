@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+from study_files import DATA, ROOT, adapting, arms_of, comparisons_of, read_place, read_yaml
 
 from cmrbridge.evaluation.claimed import TEST, Claim, compare_claims
 from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.evaluation.comparisons import ComparisonSettings, compare_arms
 from cmrbridge.evaluation.frames import HIGHER_IS_BETTER, MEAN, summarise
 from cmrbridge.paper.findings import endpoint
+from cmrbridge.paper.followings import judge_followings
 from cmrbridge.paper.records import duration, listed
 from cmrbridge.paper.scores import Bundle, read_bundle
+from cmrbridge.paper.study import read_both_doses
 from cmrbridge.paper.style import METRIC_NAMES, number, p_value
 from cmrbridge.paper.tables import comparisons_table, ordered, pipe_table, read_claims, read_comparisons
-from cmrbridge.paper.verdicts import Network, give_verdicts
-from cmrbridge.plan.catalogue import merge
+from cmrbridge.paper.verdicts import Network, Networks, give_verdicts
+from cmrbridge.plan.claims import confounded
 from cmrbridge.plan.grid import networks_used
 
-ROOT = Path(__file__).parents[2]
-DATA = ROOT / "docs" / "results" / "data"
 PAGE = ROOT / "docs" / "results" / "studies.md"
 WHERE = {"phantom": "the phantom", "acdc_sunnybrook": "ACDC → Sunnybrook"}
 CLAIMS = {
@@ -82,35 +82,11 @@ class Gathered:
         return self.name.split("_", 1)[1]
 
 
-def comparisons_of(study: str, place: str) -> dict[str, Any]:
-    """The study's own comparisons at a place, over those of config.yaml."""
-    base = read_yaml(ROOT / "config.yaml")["comparisons"]
-    merge(base, read_yaml(ROOT / "studies" / f"{study}.yaml")["comparisons"])
-    base["primary_target"] = read_place(place)["primary_target"]
-    return dict(base)
-
-
-def adapting(study: str) -> set[str]:
-    """The study's arms whose scores are not those of the network by itself."""
-    arms = {**read_yaml(ROOT / "config.yaml")["arms"], **read_yaml(ROOT / "studies" / f"{study}.yaml").get("arms", {})}
-    return {name for name, arm in arms.items() if arm.get("test_translation") or arm.get("test_time")}
-
-
-def read_place(name: str) -> dict[str, Any]:
-    """The entry of workflow/places.yaml."""
-    return dict(read_yaml(ROOT / "workflow" / "places.yaml")["places"][name])
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return found
-
-
 def settings_of(name: str) -> ComparisonSettings:
     """Of the bundle STUDY_PLACE."""
     told = comparisons_of(*name.split("_", 1))
     runs = pd.read_csv(DATA / name / "runs.csv", dtype=str, keep_default_na=False)
-    asked = {key: value for key, value in told.items() if key not in ("verdict", "claims")}
+    asked = {key: value for key, value in told.items() if key not in ("verdict", "claims", "follows")}
     return ComparisonSettings(**asked, trained_as=networks_used(runs))
 
 
@@ -199,7 +175,10 @@ def section(of: Gathered) -> str:
     return "\n".join(
         [
             f"## {who}, on {WHERE[of.place]}\n",
-            f"{what}\n",
+            " ".join(
+                [what, *confounded({"arms": arms_of(of.study), "comparisons": comparisons_of(of.study, of.place)})]
+            )
+            + "\n",
             f"Gathered so far: {setting(runs)} Scores: [data/{of.name}](data/{of.name}/runs.csv).{missing(of)}\n",
             *(means_table(summarise(cases), metric) for metric in shown),
             *against(of, endpoint(of.compared)),
@@ -258,14 +237,12 @@ def setting(runs: pd.DataFrame) -> str:
 
 
 def verdicts(of: Gathered) -> list[dict[str, str]]:
-    cases, runs, _ = of.bundle
-    adapted = adapting(of.study)
-    networks = {
-        (run.source, run.architecture, run.arm, run.seed): Network(
-            run.trained_as, run.trained_as not in adapted, None if pd.isna(run.late_gain) else run.late_gain
-        )
-        for run in runs.itertuples()
-    }
+    cases, networks = of.bundle.cases, networks_of(of)
+    found = give_verdicts(of.claimed, cases, networks, of.nominal, of.conditions)
+    paths = [DATA / f"{of.name}_{table}.csv" for table in ("doses", "doses_correlations")]
+    if all(path.exists() for path in paths):
+        asked = comparisons_of(of.study, of.place).get("follows", [])
+        found += judge_followings(asked, read_both_doses(*paths), cases, networks, of.nominal, of.conditions)
     return [
         {
             "Claim": one["claim"],
@@ -274,5 +251,16 @@ def verdicts(of: Gathered) -> list[dict[str, str]]:
             "Verdict": f"**{one['word']}**",
             "Why": one["why"],
         }
-        for one in give_verdicts(of.claimed, cases, networks, of.nominal, of.conditions)
+        for one in found
     ]
+
+
+def networks_of(of: Gathered) -> Networks:
+    """What is behind every run, by the bundle's own record."""
+    adapted = adapting(of.study)
+    return {
+        (run.source, run.architecture, run.arm, run.seed): Network(
+            run.trained_as, run.trained_as not in adapted, None if pd.isna(run.late_gain) else run.late_gain
+        )
+        for run in of.bundle.runs.itertuples()
+    }

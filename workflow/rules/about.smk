@@ -5,6 +5,7 @@ Makes   functions; no rule
 """
 
 from cmrbridge.plan import words
+from cmrbridge.plan.claims import confounded
 
 
 def about_study():
@@ -14,7 +15,7 @@ def about_study():
         "study": STUDY["study"],
         "config_text": published(config),
         "reference": STUDY["comparisons"]["reference"],
-        "notes": STUDY["notes"],
+        "notes": [*STUDY["notes"], *confounded(STUDY)],
         "access": access.to_dict(),
         "arms": words.arms(STUDY, RUNS),
         "augmentations": words.augmentations(STUDY),
@@ -26,6 +27,7 @@ def about_study():
         "readers": readers,
         "nominal": NOMINAL,
         "conditions": STUDY["comparisons"]["verdict"],
+        "follows": FOLLOWED,
         "facts": {
             "size": STUDY["image"]["size"],
             "spacing": STUDY["image"]["spacing_mm"],

@@ -26,6 +26,7 @@ from cmrbridge.plan.consent import is_admitted, read_forgotten
 from cmrbridge.plan.downloads import awaited, sources_of
 from cmrbridge.plan.export import exportable, some, translators
 from cmrbridge.plan.fingerprint import fingerprint
+from cmrbridge.plan.followings import followings_of
 from cmrbridge.plan.generators import candidates_of
 from cmrbridge.plan.grid import (
     applied,
@@ -50,6 +51,7 @@ TABLE = Path(workflow.basedir) / "resources" / "datasets.tsv"
 
 try:
     STUDY = resolve(config)
+    FOLLOWED = followings_of(STUDY)
     FORGOTTEN = read_forgotten(Path("results"))
     DOWNLOADED = {
         name: sources_of(TABLE, name) for name in awaited(STUDY, datasets_of(STUDY))

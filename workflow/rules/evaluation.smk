@@ -9,7 +9,7 @@ COMPARED = {
     **{
         key: value
         for key, value in STUDY["comparisons"].items()
-        if key not in ("verdict", "claims")
+        if key not in ("verdict", "claims", "follows")
     },
     "trained_as": networks_used(RUNS),
 }

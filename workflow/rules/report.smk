@@ -15,6 +15,8 @@ rule report:
         cases=f"{EVALUATION}/cases.csv",
         comparisons=f"{EVALUATION}/comparisons.csv",
         claims=f"{EVALUATION}/claims.csv",
+        doses=FOLLOWED and [f"{EVALUATION}/doses.csv"],
+        correlations=FOLLOWED and [f"{EVALUATION}/dose_correlations.csv"],
         tables=f"{PAPER}/tables",
         pictures=[picture["path"] for picture in pictures()],
         trainings=every_training(f"{SEGMENTATION}/record.json"),

@@ -11,6 +11,8 @@ with job(snakemake):
             cases=Path(snakemake.input.cases),
             comparisons=Path(snakemake.input.comparisons),
             claims=Path(snakemake.input.claims),
+            doses=next(map(Path, snakemake.input.doses), None),
+            correlations=next(map(Path, snakemake.input.correlations), None),
             duplicates=Path(snakemake.input.duplicates),
             splits=dict(zip(snakemake.params.about["roles"], map(Path, snakemake.input.splits))),
             **{name: [Path(path) for path in snakemake.input[name]] for name in several},

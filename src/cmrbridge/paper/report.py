@@ -18,12 +18,13 @@ from cmrbridge.paper.findings import (
 )
 from cmrbridge.paper.flow import count_flow
 from cmrbridge.paper.flow_layout import SPINE, WIDTH, lay_out
+from cmrbridge.paper.followings import judge_followings
 from cmrbridge.paper.limits import Facts, limits
 from cmrbridge.paper.render import embedded, render, shared_apart, table
 from cmrbridge.paper.shift import hidden, shift_table
 from cmrbridge.paper.study import About, Files, Study, read_study
 from cmrbridge.paper.tables import WHY_P_DIFFER, comparisons_table, results_table
-from cmrbridge.paper.verdicts import give_verdicts, networks_of
+from cmrbridge.paper.verdicts import Verdict, give_verdicts, networks_of
 
 __all__ = ["About", "Files", "write_report"]
 
@@ -72,8 +73,17 @@ def _answer(study: Study) -> dict[str, Any]:
         "arms": content.arms_table(about, seeds),
         "augmentations": about.augmentations,
         "conditions": study.conditions,
-        "verdicts": give_verdicts(study.claimed, study.cases, networks_of(study), about.nominal, study.conditions),
+        "follows": study.doses is not None,
+        "verdicts": _verdicts(study),
     }
+
+
+def _verdicts(study: Study) -> list[Verdict]:
+    about, networks = study.about, networks_of(study)
+    found = give_verdicts(study.claimed, study.cases, networks, about.nominal, study.conditions)
+    if study.doses:
+        found += judge_followings(about.follows, study.doses, study.cases, networks, about.nominal, study.conditions)
+    return found
 
 
 def _data(study: Study) -> dict[str, Any]:

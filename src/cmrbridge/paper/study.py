@@ -3,15 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from cmrbridge.evaluation.claims import Conditions
+from cmrbridge.evaluation.doses import CORRELATIONS, read_doses
 from cmrbridge.evaluation.frames import read_cases, summarise
 from cmrbridge.evaluation.scans import read_scans
 from cmrbridge.paper.records import Record, Training, read_record, read_training
 from cmrbridge.paper.tables import ordered, read_claims, read_comparisons
+
+
+class Doses(NamedTuple):
+    """The tables of `evaluation.doses.measure_doses`."""
+
+    points: pd.DataFrame
+    correlations: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,8 @@ class About:
     what it may see of a target; arms: arm → "training" (its domains), "does" and "at_test", in words; augmentations:
     name → what it disturbs; trained_as: architecture → arm → the arm whose network it uses; scenarios: scenario → its
     source; roles: domain → what the study does with it; readers: data set → its reader; nominal: domains whose
-    millimetres are; conditions: what a verdict needs (see `Conditions`); facts: for the checklist, see
+    millimetres are; conditions: what a verdict needs (see `Conditions`); follows: see
+    `followings.judge_followings`; facts: for the checklist, see
     `content.checklist_facts`; figures: {"path" (png), "title", "caption", and "counted" (see `captions.captioned`)}."""
 
     study: str
@@ -36,20 +45,23 @@ class About:
     readers: Mapping[str, str]
     nominal: Sequence[str]
     conditions: Mapping[str, float]
+    follows: Sequence[Mapping[str, str]]
     facts: Mapping[str, Any]
     figures: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Files:
-    """What the jobs wrote. trainings: record.json of every segmenter's training, journals: their metrics.jsonl, in the
-    same order; records: of the generators' trainings; validity, fidelity, audits: of generated masks and pairs;
-    choices: of translation; shift: how well classes were told apart; subjects: one table per data set; splits:
-    domain → split.csv."""
+    """What the jobs wrote. doses, correlations: of `measure_doses`, None where the report asks none; trainings:
+    record.json of every segmenter's training, journals: their metrics.jsonl, in the same order; records: of the
+    generators' trainings; validity, fidelity, audits: of generated masks and pairs; choices: of translation; shift: how
+    well classes were told apart; subjects: one table per data set; splits: domain → split.csv."""
 
     cases: Path
     comparisons: Path
     claims: Path
+    doses: Path | None
+    correlations: Path | None
     trainings: Sequence[Path]
     journals: Sequence[Path]
     records: Sequence[Path]
@@ -72,6 +84,7 @@ class Study:
     cases: pd.DataFrame
     compared: pd.DataFrame
     claimed: pd.DataFrame
+    doses: Doses | None
     summary: pd.DataFrame
     scans: pd.DataFrame
     trainings: Sequence[Training]
@@ -89,9 +102,14 @@ def read_study(about: About, files: Files) -> Study:
         cases=cases,
         compared=ordered(read_comparisons(files.comparisons)),
         claimed=read_claims(files.claims),
+        doses=read_both_doses(files.doses, files.correlations) if files.doses and files.correlations else None,
         summary=ordered(summarise(cases)),
         scans=read_scans(files.subjects, files.splits),
         trainings=trainings,
         records=[*(one.record for one in trainings), *map(read_record, files.records)],
         conditions=Conditions(**about.conditions),  # type: ignore[arg-type]  # the schema holds the types
     )
+
+
+def read_both_doses(doses: Path, correlations: Path) -> Doses:
+    return Doses(read_doses(doses), read_doses(correlations, CORRELATIONS))

@@ -100,7 +100,7 @@ def _judged(
         gain=told(row.difference if higher else -row.difference, row.metric),
         p=row.p_holm,
         seeds=int(runs[runs.target == row.target].groupby("arm").seed.nunique().min()),
-        source_dice=_at_home(row.source, own, list(behind.values())),
+        source_dice=at_home(row.source, own, list(behind.values())),
         flattened=flattened([network.gain if network else None for network in behind.values()]),
         by=told(row.by, row.metric),
         detectable=told(_detectable(row), row.metric),
@@ -118,7 +118,7 @@ def _detectable(row: Any) -> float:
     return detectable(Error((row.ci_high - row.ci_low) / (2 * stdtrit(row.df, 0.975)), row.df))
 
 
-def _at_home(source: str, cases: pd.DataFrame, networks: Sequence[Network | None]) -> float:
+def at_home(source: str, cases: pd.DataFrame, networks: Sequence[Network | None]) -> float:
     """The lowest mean Dice on the source's own test subjects of these networks by themselves: what a remedy does to
     their images is a finding about the remedy, no sign of a poor training. NaN where one was not tested so."""
     if not all(one is not None and one.alone for one in networks):

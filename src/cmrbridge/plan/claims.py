@@ -1,5 +1,6 @@
 """The claims that a study sets out to judge: the declared ones, or else its primary endpoint."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from cmrbridge.errors import InputError
@@ -18,6 +19,22 @@ def claims_of(study: dict[str, Any]) -> Claims:
         if claim["arm"] == claim["against"]:
             raise InputError(f"comparisons.claims: {claim['arm']!r} is held against itself; name two arms")
     return compared["claims"] or _endpoint(compared, arms)
+
+
+def confounded(study: Mapping[str, Any]) -> list[str]:
+    """Sentences: which declared claims' arms differ in augmentation besides what else sets them apart."""
+    arms, compared = study["arms"], study["comparisons"]
+    mixed: dict[str, dict[str, None]] = {}
+    for claim in compared["claims"]:
+        one, other = arms[claim["arm"]], arms[claim["against"]]
+        differ = {key for key in {*one, *other} if one.get(key) != other.get(key)}
+        if claim["against"] != compared["baseline"] and "augment" in differ and len(differ) > 1:
+            mixed.setdefault(claim["against"], {})[claim["arm"]] = None
+    return [
+        f"{' and '.join(names)} learnt with another augmentation than {against} did, so what sets them apart from "
+        f"{against} is that as well; the comparisons with {compared['baseline']} say how much."
+        for against, names in mixed.items()
+    ]
 
 
 def _endpoint(compared: dict[str, Any], arms: list[str]) -> Claims:

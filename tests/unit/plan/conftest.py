@@ -16,7 +16,7 @@ DEFAULTS = {"train_on": "source"} | dict.fromkeys(
 def config() -> dict[str, Any]:
     """The demo, with the defaults that the schema fills in."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    config["comparisons"] |= {"primary_metric": "dice", "claims": []}
+    config["comparisons"] |= {"primary_metric": "dice", "claims": [], "follows": []}
     config["arms"] = {name: DEFAULTS | arm for name, arm in config["arms"].items()}
     for name in ("synthetic", "combined"):
         config["arms"][name]["synthetic"].setdefault("step", None)

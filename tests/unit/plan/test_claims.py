@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cmrbridge.errors import InputError
-from cmrbridge.plan.claims import claims_of
+from cmrbridge.plan.claims import claims_of, confounded
 
 CLAIM = {"arm": "a", "against": "b", "metric": "dice", "by": 0.0, "words": ""}
 
@@ -25,3 +25,25 @@ def test_a_claim_that_no_score_can_answer_is_refused(change: dict[str, str]) -> 
     assert claims_of(study(CLAIM)) == [CLAIM]
     with pytest.raises(InputError, match=r"comparisons\.claims"):
         claims_of(study(CLAIM | change))
+
+
+AUGMENTED = {
+    "real": {"augment": "none"},
+    "classic": {"augment": "classic"},
+    "dg": {"augment": "classic", "translated": {"method": "dda"}},
+    "da": {"augment": "classic", "test_translation": {"method": "dda"}},
+}
+
+
+def declared(*pairs: tuple[str, str]) -> dict[str, Any]:
+    claims = [{"arm": arm, "against": against} for arm, against in pairs]
+    return {"arms": AUGMENTED, "comparisons": {"baseline": "classic", "claims": claims}}
+
+
+def test_a_claim_whose_arms_differ_in_augmentation_too_says_so_once() -> None:
+    (sentence,) = confounded(declared(("da", "real"), ("dg", "real"), ("da", "real"), ("da", "classic")))
+    assert sentence.startswith("da and dg learnt with another augmentation than real")
+
+
+def test_a_claim_about_augmentation_itself_or_about_the_remedy_alone_is_clean() -> None:
+    assert confounded(declared(("classic", "real"), ("da", "classic"), ("dg", "da"))) == []
