@@ -11,6 +11,7 @@ rule tables:
     input:
         cases=f"{EVALUATION}/cases.csv",
         comparisons=f"{EVALUATION}/comparisons.csv",
+        claims=f"{EVALUATION}/claims.csv",
         published=f"{workflow.basedir}/resources/published.tsv",
     output:
         folder=directory(f"{PAPER}/tables"),

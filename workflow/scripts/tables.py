@@ -7,6 +7,7 @@ with job(snakemake):
     write_tables(
         cases=Path(snakemake.input.cases),
         comparisons=Path(snakemake.input.comparisons),
+        claims=Path(snakemake.input.claims),
         published=Path(snakemake.input.published),
         oracles=snakemake.params.oracles,
         nominal=snakemake.params.nominal,

@@ -7,11 +7,21 @@ from typing import Any
 
 import pandas as pd
 
+from cmrbridge.evaluation.claimed import TEST
+from cmrbridge.evaluation.frames import MEAN
 from cmrbridge.evaluation.power import FARTHEST, MOST
 from cmrbridge.paper.findings import counts, dice_by_target, endpoint, gaps
 from cmrbridge.paper.rounding import COUNTS, quoted
 
-KEYS = ("source", "target", "architecture", "arm", "structure", "metric")  # what tells the records of a list apart
+KEYS = (
+    "source",
+    "target",
+    "architecture",
+    "arm",
+    "structure",
+    "metric",
+    "claim",
+)  # what tells the records of a list apart
 
 Path = tuple[str, ...]
 
@@ -20,14 +30,16 @@ def numbers(
     cases: pd.DataFrame,
     summary: pd.DataFrame,
     compared: pd.DataFrame,
+    claimed: pd.DataFrame,
     clinical: pd.DataFrame,
     oracles: Collection[str],
     nominal: Collection[str],
 ) -> dict[str, Any]:
-    """Counts, mean Dice per source, target and arm, gaps, the endpoint's comparisons, agreement of clinical quantities.
+    """Counts; mean Dice, and each other metric's, per source, target and arm; gaps; the comparisons of the endpoint and
+    of the claims; agreement of clinical quantities.
 
-    summary, compared, clinical: of `summarise`, `compare_arms`, `clinical_agreement`; oracles, nominal: see
-    `counts`.
+    summary, compared, claimed, clinical: of `summarise`, `compare_arms`, `compare_claims`, `clinical_agreement`;
+    oracles, nominal: see `counts`.
     """
     dice = dice_by_target(summary)
     keys = ["source", "target", "architecture", "arm", "n", "mean", "sd", "median"]
@@ -38,7 +50,9 @@ def numbers(
         **counts(compared, oracles, nominal),
         "primary": _records(compared[compared.primary].drop(columns="primary")),
         "endpoint": _records(endpoint(compared).drop(columns="primary")),
+        "claims": _records(_claims(claimed)),
         "dice": _records(dice[keys].round(6)),
+        "means": _records(_means(summary)[[*keys[:4], "metric", *keys[4:]]].round(6)),
         "gap": gaps(cases),
         "clinical": _records(clinical.round(6)),
     }
@@ -60,6 +74,20 @@ def quotations(found: Mapping[str, Any]) -> dict[Path, str]:
 def as_json(found: Mapping[str, Any]) -> str:
     """The same bytes for the same numbers."""
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def _claims(claimed: pd.DataFrame) -> pd.DataFrame:
+    """Each test once, named by its arms and by the size where one is claimed."""
+    rows = claimed.drop_duplicates(TEST)
+    size = rows.by.map(lambda by: f" by {by:g}" if by else "")
+    about = ["source", "target", "architecture", "arm", "metric", "baseline"]
+    told = ["n_arm", "n_baseline", "difference", "ci_low", "ci_high", "p_by", "p_holm"]
+    return rows[[*about, *told]].assign(claim="against " + rows.baseline + size, by=rows.by)
+
+
+def _means(summary: pd.DataFrame) -> pd.DataFrame:
+    """Over structures, of the whole stack, but of Dice, which has a list of its own."""
+    return summary[(summary.structure == MEAN) & (summary.region == "whole") & (summary.metric != "dice")]
 
 
 def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:

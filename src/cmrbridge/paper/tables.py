@@ -27,6 +27,9 @@ CAPTIONS = {
     "endpoint. "
     f"{WHY_P_DIFFER} "
     "{study}",
+    "claims": "What the study set out to judge: difference of the means over structures with Welch's 95 % confidence "
+    "interval; Welch's p of the claim (that there is no gain, or that it is the size claimed), and after Holm's "
+    "correction over these tests. What they allow one to say stands in the report. {study}",
     "clinical": "Agreement with the reference: bias (mean of prediction − reference) ± standard deviation (SD) and "
     "95 % limits of agreement (bias ± 1.96 SD) of one training run on one of n subjects, in the unit of the quantity "
     "(EF: percentage points); in column Reference its mean; in column Median that of the errors. {study}",
@@ -39,27 +42,30 @@ def write_tables(
     *,
     cases: Path,
     comparisons: Path,
+    claims: Path,
     published: Path,
     oracles: Collection[str],
     nominal: Collection[str],
     folder: Path,
 ) -> None:
-    """``folder``/{results,comparisons,clinical,published}.{csv,tex,md} and numbers.{json,tex}.
+    """``folder``/{results,comparisons,claims,clinical,published}.{csv,tex,md} and numbers.{json,tex}.
 
     csv at full precision, the others rounded. published: table of other works' numbers with setting and source;
     oracles: arms that saw the targets' outlines; nominal: targets whose millimetres are no measurement.
     """
     folder.mkdir(parents=True, exist_ok=True)
     frame, compared = read_cases(cases), ordered(read_comparisons(comparisons))
+    claimed = read_claims(claims)
     summary, clinical, others = ordered(summarise(frame)), ordered(clinical_agreement(frame)), read_published(published)
     for name, full, shown in (
         ("results", summary, results_table(summary)),
         ("comparisons", compared, comparisons_table(compared)),
+        ("claims", claimed, claims_table(claimed)),
         ("clinical", clinical, clinical_table(clinical)),
         ("published", others, published_table(others)),
     ):
         _write(folder, name, full, shown, CAPTIONS[name].format(study=about(frame)))
-    found = numbers(frame, summary, compared, clinical, oracles, nominal)
+    found = numbers(frame, summary, compared, claimed, clinical, oracles, nominal)
     (folder / "numbers.json").write_text(as_json(found), encoding="utf-8")
     (folder / "numbers.tex").write_text(macros(quotations(found)), encoding="utf-8")
 
@@ -142,6 +148,26 @@ def comparisons_table(compared: pd.DataFrame) -> pd.DataFrame:
     ]
     columns = list(shown[0]) if shown else ["Arm"]
     return pd.concat([pd.DataFrame(_where(compared)), pd.DataFrame(shown, compared.index, columns)], axis=1)
+
+
+def claims_table(claimed: pd.DataFrame) -> pd.DataFrame:
+    """Rounded for reading, with who claims it."""
+    shown = [
+        {
+            "Arm": row.arm,
+            "Against": row.baseline,
+            "By": f"{row.by:g}" if row.by else "",
+            "n": f"{row.n_arm} / {row.n_baseline}",
+            "Difference [95 % CI]": interval(row),
+            "Welch p": p_value(row.p_by),
+            "p (Holm)": p_value(row.p_holm),
+            "Whose": row.words,
+        }
+        for row in claimed.itertuples()
+    ]
+    columns = list(shown[0]) if shown else ["Arm"]
+    where = pd.DataFrame(_where(claimed)).drop(columns="Structure")
+    return pd.concat([where, pd.DataFrame(shown, claimed.index, columns)], axis=1)
 
 
 def interval(row: Any) -> str:

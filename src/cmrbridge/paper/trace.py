@@ -16,6 +16,7 @@ from cmrbridge.paper.records import Record, duration, read_record
 
 NUMBERS = "paper/tables/numbers.json"
 CASES, COMPARISONS = "evaluation/cases.csv", "evaluation/comparisons.csv"
+CLAIMS = "evaluation/claims.csv"
 TABLES = {"cases": CASES, "comparisons": COMPARISONS}
 RUN = ("source", "arm", "architecture", "seed")
 
@@ -44,7 +45,8 @@ def trace(results: Path, name: str, keys: Mapping[str, str]) -> Trace:
     """Follow a number of results/STUDY. name: of numbers.json ("dice/aurora/eclipse/unet2d/classic/mean"), or "cases"
     or "comparisons" with the ``keys`` of one row. InputError that names what there is instead, or what is missing."""
     number = _row(results, name, keys) if name in TABLES else _quoted(results, name, keys)
-    tables = [CASES] if number.table == CASES else [COMPARISONS, CASES]
+    compared = CLAIMS if name.partition("/")[0].strip() == "claims" else COMPARISONS
+    tables = [CASES] if number.table == CASES else [compared, CASES]
     steps = {path: read_record(path) for path in (_record_of(results / table) for table in tables)}
     raw: dict[str, str] = {}
     reads: dict[Path, list[Path]] = {}

@@ -8,15 +8,16 @@ import pandas as pd
 import pytest
 
 from cmrbridge.errors import InputError
+from cmrbridge.evaluation.frames import read_cases, summarise
 from cmrbridge.paper.clinical import clinical_agreement, clinical_table
 from cmrbridge.paper.findings import QUOTED, sentence
-from cmrbridge.paper.numbers import quotations
+from cmrbridge.paper.numbers import _claims, quotations
 from cmrbridge.paper.published import read_published
 from cmrbridge.paper.rounding import quoted
-from cmrbridge.paper.tables import read_comparisons, write_tables
+from cmrbridge.paper.tables import read_claims, read_comparisons, write_tables
 
 PUBLISHED = Path(__file__).parents[3] / "resources" / "published.tsv"
-NAMES = ("results", "comparisons", "clinical", "published")
+NAMES = ("results", "comparisons", "claims", "clinical", "published")
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def make(study: Path) -> None:
     write_tables(
         cases=study / "cases.csv",
         comparisons=study / "comparisons.csv",
+        claims=study / "claims.csv",
         published=PUBLISHED,
         oracles=["oracle"],
         nominal=[],
@@ -66,7 +68,7 @@ def test_a_table_is_complete_in_every_dress(tables: Path, name: str) -> None:
 
 
 def test_captions_say_on_how_many_subjects_and_trainings(tables: Path) -> None:
-    for name in NAMES[:3]:
+    for name in NAMES[:4]:
         for ending in ("tex", "md"):
             text = (tables / f"{name}.{ending}").read_text()
             assert "test subjects: aurora 6, dusk 6, eclipse 6; training runs per arm: 2." in text
@@ -99,6 +101,26 @@ def test_numbers_are_the_tables_numbers(study: Path, tables: Path) -> None:
     gap = next(gap for gap in found["gap"] if gap["arm"] == "real")
     assert gap["worst_target"] == "eclipse"
     assert gap["points"] == pytest.approx(100 * (gap["mean_home"] - gap["mean_worst"]))
+
+
+def test_a_text_can_quote_each_claim_and_each_metrics_means(study: Path, tables: Path) -> None:
+    found = json.loads((tables / "numbers.json").read_text())
+    claimed, summary = read_claims(study / "claims.csv"), summarise(read_cases(study / "cases.csv"))
+    texts = quotations(found)
+    assert len(found["claims"]) == len(claimed) > 0
+    for row in claimed.itertuples():
+        where = ("claims", row.source, row.target, row.architecture, row.arm, row.metric, f"against {row.baseline}")
+        assert texts[*where, "p_holm"] == quoted(row.p_holm, "p_holm", row.metric)
+    (mean,) = summary.query(
+        "arm == 'real' and target == 'dusk' and metric == 'hd95' and structure == 'mean' and region == 'whole'"
+    )["mean"]
+    assert texts["means", "aurora", "dusk", "unet2d", "real", "hd95", "mean"] == quoted(mean, "mean", "hd95")
+
+
+def test_one_test_under_two_names_is_quoted_once_and_a_size_tells_tests_apart(study: Path) -> None:
+    claimed = read_claims(study / "claims.csv").iloc[[0, 0, 0]].assign(words=["a", "b", "c"], by=[0.0, 0.0, 0.05])
+    told = [record["claim"] for record in _claims(claimed).to_dict("records")]
+    assert told == ["against classic", "against classic by 0.05"]
 
 
 def test_the_reports_sentence_quotes_the_macros(study: Path, tables: Path) -> None:
