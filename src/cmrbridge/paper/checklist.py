@@ -24,7 +24,7 @@ ITEMS = (
         4,
         "Introduction",
         "aims and hypotheses",
-        "Primary endpoint, declared in the config before the run: {endpoint}.",
+        "Primary endpoint, declared in the config before the run: {endpoint}. Claims, declared likewise: {claims}.",
     ),
     Item(
         5,
@@ -111,8 +111,10 @@ ITEMS = (
         29,
         "Evaluation",
         "significance and uncertainty",
-        "Unit: the subject; Welch's test with Holm's correction over {comparisons} comparisons, 95 % intervals, paired "
-        "test, Hedges' g, spread between training runs.",
+        "Unit: the subject; Welch's test with Holm's correction over {comparisons} comparisons and, apart from these, "
+        "over the {claim_tests} tests of claims that an arm is better; 95 % intervals, paired test, Hedges' g. Where "
+        "arms have several training runs, these count too: mixed models, plain and with slopes; hierarchical "
+        "bootstrap; their spread.",
     ),
     Item(
         30,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cmrbridge.core.anatomy import RULES
+from cmrbridge.evaluation.claimed import TEST
 from cmrbridge.evaluation.frames import MEAN
 from cmrbridge.paper import failures, records
 from cmrbridge.paper.generators import MEASURE_NAMES
@@ -18,6 +19,7 @@ RULE_WORDS = RULES | {
     "wall_thickness": "the wall's mean thickness lies within the 0.5–99.5 percentiles of real masks",
     "all": "all of these",
 }
+CLAIM = ["arm", "baseline", "metric", "by", "words"]  # rows alike in these are one claim, on several targets or sources
 
 
 def gap_tables(dice: pd.DataFrame) -> list[tuple[str, Table]]:
@@ -120,6 +122,7 @@ def checklist_facts(study: Study) -> dict[str, Any]:
     return {
         **study.about.facts,
         "endpoint": _endpoint(study.compared),
+        "claims": claims_told(study.claimed, study.about.follows),
         "datasets": records.listed(scans.dataset),
         "licences": records.listed(scans.licence),
         "copies": len(pd.read_csv(study.files.duplicates)[["dropped_dataset", "dropped_subject"]].drop_duplicates()),
@@ -135,6 +138,7 @@ def checklist_facts(study: Study) -> dict[str, Any]:
         "schedule": "; ".join(sorted({records.schedule(one.record) for one in study.trainings})),
         "metrics": ", ".join(METRIC_NAMES[name] for name in METRIC_NAMES if name in set(cases.metric)),
         "comparisons": len(study.compared),
+        "claim_tests": len(study.claimed.drop_duplicates(TEST)),
         "sources": records.listed(cases.source),
         "targets": ", ".join(targets),
         "target_count": len(targets),
@@ -152,3 +156,17 @@ def _endpoint(compared: pd.DataFrame) -> str:
         for one in rows.itertuples()
     ]
     return "; ".join(named) or "none"
+
+
+def claims_told(claimed: pd.DataFrame, follows: Sequence[object]) -> str:
+    """How many claims there are of either kind, and where they are judged.
+
+    claimed: of `compare_claims`; where a study declares none, the endpoint stands in it. follows: see `About`.
+    """
+    own = claimed.drop_duplicates(CLAIM)
+    declared = own[~own.primary | (own.by > 0) | (own.words != "")]
+    better = f"{len(own)} that an arm is better than another" if len(declared) else "that of the endpoint"
+    parts = [better] if len(own) else []
+    if follows:
+        parts.append(f"{len(follows)} that the gain follows the quality of generated pairs")
+    return f"{' and '.join(parts)}, judged in the report's section Claims" if parts else "none"
