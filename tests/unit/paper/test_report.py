@@ -172,7 +172,7 @@ def test_report_of_one_arm_has_no_endpoint_and_says_so(study: Path, pictures: di
     compare_arms(settings=ComparisonSettings("real"), **files)
     claims = {"claims": [], "claimed": study / "claims.csv"}
     compare_claims(settings=ComparisonSettings("real"), cases=study / "cases.csv", **claims)
-    write_tables(**files, published=PUBLISHED, oracles=[], nominal=[], folder=study / "tables")
+    write_tables(**files, claims=study / "claims.csv", published=PUBLISHED, oracles=[], nominal=[], folder=study / "tables")
     assert "No comparison of this study" in write(study, pictures)
 
 
@@ -240,6 +240,7 @@ def test_the_tests_stand_side_by_side_with_the_reason_why_they_differ(study: Pat
     write_tables(
         cases=study / "cases.csv",
         comparisons=study / "comparisons.csv",
+        claims=study / "claims.csv",
         published=PUBLISHED,
         oracles=["oracle"],
         nominal=[],
