@@ -172,7 +172,9 @@ def test_report_of_one_arm_has_no_endpoint_and_says_so(study: Path, pictures: di
     compare_arms(settings=ComparisonSettings("real"), **files)
     claims = {"claims": [], "claimed": study / "claims.csv"}
     compare_claims(settings=ComparisonSettings("real"), cases=study / "cases.csv", **claims)
-    write_tables(**files, claims=study / "claims.csv", published=PUBLISHED, oracles=[], nominal=[], folder=study / "tables")
+    write_tables(
+        **files, claims=study / "claims.csv", published=PUBLISHED, oracles=[], nominal=[], folder=study / "tables"
+    )
     assert "No comparison of this study" in write(study, pictures)
 
 
