@@ -84,8 +84,8 @@ def edited(project: Path) -> Iterator[Path]:
 def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) -> None:
     results = project / "results" / "tiny"
     cases = pd.read_csv(results / "evaluation" / "cases.csv")
-    rivals = {"mixstyle", "histogram"}
-    assert set(cases.arm) == {"real", "classic", "synthetic", "dann", "dg", "da", "da_ensemble", "oracle"} | rivals
+    others = {"mixstyle", "histogram", "fewer", "multi_centre"}
+    assert set(cases.arm) == {"real", "classic", "synthetic", "dann", "dg", "da", "da_ensemble", "oracle"} | others
     assert set(cases.target) == {"aurora", "borealis", "eclipse"}
     assert cases.value.notna().all()
     compared = pd.read_csv(results / "evaluation" / "comparisons.csv")
@@ -93,8 +93,8 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     claimed = pd.read_csv(results / "evaluation" / "claims.csv")
     assert claimed.arm.tolist() == compared.arm[compared.primary].tolist()
     page = (results / "paper" / "report.html").read_text()
-    # five figures, three for each of three targets, two data sets, masks, four of the pairs, four of translation, shift
-    assert page.count("data:image/webp;base64,") == 26
+    # six figures, three for each of three targets, two data sets, masks, four of the pairs, four of translation, shift
+    assert page.count("data:image/webp;base64,") == 27
     applied = pd.read_csv(results / "applied" / "summary.csv")
     assert applied.subject.tolist() == sorted(applied.subject, key=applied.set_index("subject").agreement.get)
     assert len(applied) == 2
@@ -103,7 +103,7 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     assert (results / "atlas" / "atlas.html").read_text().count("data:image/webp;base64,") == 5
     assert "http://" not in page.replace("http://www.w3.org", "")
     pages = [f"{name}/eclipse" for name in ("distributions", "agreement", "overlays")]
-    for name in ("gap", "forest", "ranks", "factors", "curves", *pages):
+    for name in ("gap", "forest", "ranks", "factors", "curves", "doses", *pages):
         assert (results / "paper" / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     for name in ("Do they copy patients?", "Generated pairs beside real ones", "How images are translated: "):
         assert name in page
@@ -132,6 +132,27 @@ def test_a_number_leads_back_to_the_phantom_and_the_study_goes_out_whole(project
     assert digests[cases] == hashlib.sha256((project / cases).read_bytes()).hexdigest()
     assert "results/tiny/paper/report.html" in digests, "a phantom's pictures go along"
     assert "study: tiny\n" in (tmp_path / "crate" / "study.yaml").read_text()
+
+
+def test_a_second_dose_and_a_second_centre_take_what_they_say(project: Path) -> None:
+    results = project / "results" / "tiny"
+    doses = pd.read_csv(results / "evaluation" / "doses.csv")
+    assert set(doses.target) == {"all targets", "aurora", "borealis", "eclipse"}
+    assert set(zip(doses.arm, doses.ratio)) == {("classic", 0.0), ("fewer", 0.125), ("synthetic", 0.25)}
+    points = pd.read_csv(results / "evaluation" / "dose_correlations.csv").set_index("variable").n_points
+    assert points.to_dict() == {"ratio": 2, "subjects": 0, "images_frechet": 0, "mask_fidelity": 0}
+    trained = results / "segmentation" / "scanners"
+    records = {
+        arm: json.loads((trained / arm / "unet2d" / "seed-0" / "record.json").read_text())
+        for arm in ("classic", "synthetic", "fewer", "multi_centre")
+    }
+    assert records["fewer"]["inputs"] == records["synthetic"]["inputs"], "one set of pairs, of which it takes half"
+    source, first, second = (
+        records[arm]["people"][f"results/tiny/data/{domain}/training.npz"]
+        for arm, domain in (("classic", "aurora"), ("multi_centre", "aurora_two"), ("multi_centre", "dusk"))
+    )
+    assert set(first["train"]) < set(source["train"]), "the source's test subjects stay out of its centre"
+    assert [len(one["train"]) for one in (source, first, second)] == [3, 2, 1]
 
 
 def test_the_models_of_the_endpoint_have_cards_that_name_their_weights(project: Path) -> None:
@@ -170,7 +191,7 @@ def test_the_best_networks_leave_it_whole(project: Path) -> None:
         digests = json.loads(files.pop("checksums.json").read_text())
         assert digests == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
         about = json.loads(files["model.json"].read_text())
-        assert about["arm"] in {"real", "classic", "mixstyle", "synthetic", "dann", "dg"}
+        assert about["arm"] in {"real", "classic", "mixstyle", "synthetic", "fewer", "multi_centre", "dann", "dg"}
         assert {row["domain"] for row in about["scores"]} == {"aurora", "borealis", "eclipse"}
         assert 0 < about["unlike"]["limit"] < 100
         session = onnxruntime.InferenceSession(files["model.onnx"], providers=["CPUExecutionProvider"])
@@ -218,11 +239,12 @@ def test_a_deleted_model_reruns_exactly_what_depends_on_it(project: Path) -> Non
     own = {"train_segmenter", "predict", "evaluate", "apply_segmenter"}
     arms = {arm for name, about in jobs if name in own for arm in re.findall(r"wildcards: .*\barm=(\w+)", about)}
     assert arms == {"mixstyle"}
-    figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors", "curves"}
+    figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors", "doses", "curves"}
     paper = {"tables", "report", "model_card", *(f"draw_{name}" for name in figures)}
     assert {name for name, _ in jobs} - {"all"} == (
         own
-        | {"gather", "compare", "compare_claims", "measure_factors", "track", "measure_applied", "draw_applied"}
+        | {"gather", "compare", "compare_claims", "measure_factors", "measure_doses", "track"}
+        | {"measure_applied", "draw_applied"}
         | paper
     )
 
@@ -239,16 +261,17 @@ def test_a_changed_constant_reruns_exactly_its_dependants(edited: Path) -> None:
     changed = source.read_text().replace("95", "90")
     assert changed != source.read_text()
     source.write_text(changed)
-    figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors"}
+    figures = {"gap", "distributions", "agreement", "forest", "ranks", "overlays", "factors", "doses"}
     paper = {"tables", "report", "model_card", *(f"draw_{name}" for name in figures)}
-    assert planned(edited) == {"evaluate", "gather", "compare", "compare_claims", "measure_factors", "track", *paper}
+    scores = {"evaluate", "gather", "compare", "compare_claims", "measure_factors", "measure_doses"}
+    assert planned(edited) == {*scores, "track", *paper}
 
 
 def test_a_changed_recipe_retrains_its_arm_alone(project: Path) -> None:
     result = snakemake(project, "-n", "--config", "arms={dann: {augment: none}}")
     text = result.stdout + result.stderr
-    trained = re.findall(r"rule train_segmenter:.*?wildcards: ([^\n]*)", text, flags=re.DOTALL)
-    assert [re.search(r"arm=(\w+)", one)[1] for one in trained] == ["dann"]
+    trained = re.findall(r"rule train_segmenter:.*?wildcards: [^\n]*?\barm=(\w+)", text, flags=re.DOTALL)
+    assert trained == ["dann"]
 
 
 def test_snakemake_writes_its_own_report(project: Path) -> None:
