@@ -15,7 +15,11 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-nnunet/bin/python"
 STUDY = """
 study: caged
-datasets: {phantom: {scanners: [aurora, eclipse], subjects: 4}}
+datasets:
+  phantom: {scanners: [aurora, eclipse], subjects: 4}
+  clinic: {reader: phantom, scanners: [corona], subjects: 1, seed: 7}
+domains: {clinic: {dataset: clinic}}
+apply: {domains: [clinic], arms: [classic]}
 split: {train: 0.5, val: 0.25}
 scenarios: {scanners: {source: aurora, unlabelled: [], targets: [eclipse]}}
 run: {arms: [classic], architectures: [nnunet2d, nnunet3d], seeds: [0]}
@@ -40,6 +44,8 @@ def test_nnunet_runs_end_to_end_and_leaves_nothing_of_its_own(tmp_path: Path) ->
     cases = pd.read_csv(results / "evaluation" / "cases.csv")
     assert set(cases.architecture) == {"nnunet2d", "nnunet3d"}
     assert set(cases.target) == {"aurora", "eclipse"}
+    applied = pd.read_csv(results / "applied" / "hearts.csv")
+    assert set(applied.architecture) == {"nnunet2d", "nnunet3d"}
     trained = list(results.glob("segmentation/*/*/*/*"))
     assert len(trained) == 2
     for folder in trained:

@@ -22,18 +22,31 @@ def obstacle(arm: Mapping[str, Any]) -> str:
 
 
 def check_export(study: Study) -> None:
-    """InputError that names an arm of ``app.arms`` which can't be exported."""
-    for name in study["app"]["arms"]:
+    """InputError that names an arm of ``app.arms`` which can't be exported, or not chosen beside the others."""
+    named = study["app"]["arms"]
+    for name in named:
         known(name, study["run"]["arms"], "app.arms", "run.arms")
         if why := obstacle(study["arms"][name]):
             raise InputError(
                 f"app.arms: {name} {why}; name arms whose prediction one network makes from the image alone"
             )
+    elsewhere = [name for name in named if _on_centres(study["arms"][name])]
+    if elsewhere and len(elsewhere) < len(named):
+        raise InputError(
+            f"app.arms: {elsewhere[0]} is validated on the subjects of all its centres, the others on the source's, so "
+            "their validation Dice does not choose between them; name arms of one kind"
+        )
+
+
+def _on_centres(arm: Mapping[str, Any]) -> bool:
+    return bool(arm["train_on"] == "centres")
 
 
 def exportable(runs: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The rows of `grid` that the exported networks are chosen from: of ``app.arms``, or of all arms that qualify."""
-    able = [name for name in study["run"]["arms"] if not obstacle(study["arms"][name])]
+    """The rows of `grid` that the exported networks are chosen from: of ``app.arms``, or of all arms that qualify and
+    are validated on the source's own subjects, by whose Dice they are chosen."""
+    arms = study["arms"]
+    able = [name for name in study["run"]["arms"] if not obstacle(arms[name]) and not _on_centres(arms[name])]
     wanted = study["app"]["arms"] or able
     return runs[runs.arm.isin(wanted) & ~runs.architecture.isin(CAGED)]
 

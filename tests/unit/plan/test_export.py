@@ -37,6 +37,17 @@ def test_an_arm_that_cannot_leave_is_named(config: Config, name: str, why: str) 
         resolve(config | {"app": {"arms": [name]}})
 
 
+def test_an_arm_that_is_validated_on_other_subjects_is_not_chosen_beside_the_others(config: Config) -> None:
+    config["arms"]["multi_centre"] = config["arms"]["classic"] | {"train_on": "centres"}
+    config["run"]["arms"] = ["real", "classic", "multi_centre"]
+    config["comparisons"]["primary_arm"] = "multi_centre"
+    config["scenarios"]["scanners"] |= {"targets": ["eclipse"], "centres": ["aurora", "dusk"]}
+    assert arms(resolve(config)) == {"real", "classic"}
+    assert arms(resolve(config | {"app": {"arms": ["multi_centre"]}})) == {"multi_centre"}
+    with pytest.raises(InputError, match=r"app\.arms: multi_centre is validated"):
+        resolve(config | {"app": {"arms": ["classic", "multi_centre"]}})
+
+
 def test_a_study_of_the_real_nnunet_says_so_before_any_work(config: Config) -> None:
     config["run"] |= {"architectures": ["nnunet2d"], "arms": ["real", "classic"]}
     config["comparisons"]["primary_arm"] = "real"
