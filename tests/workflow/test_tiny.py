@@ -108,7 +108,7 @@ def test_the_chain_ends_in_scores_tables_figures_report_and_runs(project: Path) 
     for name in ("Do they copy patients?", "Generated pairs beside real ones", "How images are translated: "):
         assert name in page
     assert "<b>untested</b>" in page  # one seed
-    assert "the gain follows the images' Fréchet distance" in page
+    assert "Fréchet distance along the generator" in page
     assert "| 42 | Other |" in (results / "paper" / "checklist.md").read_text()
     runs = pd.read_csv(results / "tracking" / "runs.csv")
     assert set(runs.status) == {"done"}
