@@ -14,6 +14,7 @@ from cmrbridge.cli import main
 from cmrbridge.data.phantom.generate import PhantomSettings, generate_phantom
 
 ROOT = Path(__file__).parents[2]
+MEASURED = ROOT / "docs" / "results" / "data" / "plan_phantom.csv"  # `make plan` before, and what the study then took
 NEW_ARM = """\
 arms: {blurred: {augment: mild, mixstyle: {chance: 0.5, alpha: 0.1}}}
 run: {arms: [classic, blurred], seeds: [0]}
@@ -101,3 +102,13 @@ def test_every_study_is_planned_and_priced_before_it_starts(
     assert "no rate" not in told
     assert ("run `make nnunet-env` before the study" in told) == (name != "li2025")
     assert not (tmp_path / "results").exists()
+    measured = pd.read_csv(MEASURED, index_col="study").cpu_hours[name]
+    hours = re.search(r"^CPU hours ([0-9.]+);", told, flags=re.MULTILINE)
+    assert hours is not None
+    assert 0.5 <= float(hours[1]) / measured <= 2
+
+
+def test_what_was_foretold_before_the_studies_ran_was_within_a_factor_of_two() -> None:
+    told = pd.read_csv(MEASURED)
+    for quantity in ("cpu_hours", "wall_hours"):
+        assert (told[f"foretold_{quantity}"] / told[quantity]).between(0.5, 2).all()
