@@ -74,9 +74,12 @@ class Reference:
         return "\n".join([f"## `{name}`", "", about, *(["", *HEADER, *rows] if rows else []), ""])
 
     def below(self, path: str, schema: Schema) -> Iterator[str]:
-        """The rows of all keys below ``path``, depth first. Of alternatives (oneOf) each gives its own rows."""
+        """The rows of all keys below ``path``, depth first. Of alternatives (oneOf) each gives its own rows; the
+        entries of a list stand at ``path[]``."""
         for alternative in schema.get("oneOf", []):
             yield from self.below(path, self.expanded(alternative))
+        if "items" in schema:
+            yield from self.below(f"{path}[]", self.expanded(schema["items"]))
         children = dict(schema.get("properties", {}))
         if isinstance(schema.get("additionalProperties"), Mapping):
             children["NAME"] = schema["additionalProperties"]
@@ -103,12 +106,13 @@ class Reference:
         return self.expanded(self.schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]) | own
 
     def default(self, path: str, schema: Schema, parent: Schema) -> str:
-        """The value where a study has none at ``path``; "required" where an entry of a catalogue must have one."""
+        """The value where a study has none at ``path``; "required" where an entry of a catalogue or of a list must
+        have one."""
         value: Any = self.base
         for part in path.split("."):
             value = value.get(part, MISSING) if isinstance(value, Mapping) else MISSING
         value = schema.get("default", MISSING) if value is MISSING else value
-        if value is MISSING and "NAME" in path and path.split(".")[-1] in parent.get("required", []):
+        if value is MISSING and ("NAME" in path or "[]" in path) and path.split(".")[-1] in parent.get("required", []):
             return "required"
         if value is MISSING and path in self.code:
             own = self.code[path]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from study_files import DATA, ROOT, adapting, arms_of, comparisons_of, read_place, read_yaml
+from study_words import CLAIMS, CORRELATIONS, INTRODUCTION, MEANS, WHERE
 
 from cmrbridge.evaluation.claimed import TEST, Claim, compare_claims
 from cmrbridge.evaluation.claims import Conditions
@@ -27,52 +28,6 @@ from cmrbridge.plan.claims import confounded
 from cmrbridge.plan.grid import networks_used
 
 PAGE = ROOT / "docs" / "results" / "studies.md"
-WHERE = {"phantom": "the phantom", "acdc_sunnybrook": "ACDC → Sunnybrook"}
-MEANS = {
-    "phantom": "The mean is over LV, MYO and RV at ED and ES.",
-    "acdc_sunnybrook": "The mean is three quarters LV and one quarter MYO there: ES has outlines of the LV alone.",
-}
-CLAIMS = {
-    "wong2025": (
-        "Wong et al. 2025",
-        "One diffusion model of the source: training images redrawn (`dg`), test images redrawn (`da`).",
-    ),
-    "li2025": (
-        "Li, Ma, Shi 2025",
-        "Generated pairs beside (`synthetic`) or instead of (`generative`) traditional augmentation.",
-    ),
-    "capstone2024": (
-        "Pusan National University 2024",
-        "Augmentation (`mild`, `classic`), DANN, a second centre where the place has one (`multi_centre`).",
-    ),
-}
-
-INTRODUCTION = """\
-<!-- Written by `python docs/tools` from docs/results/data/*/: change those, not this. -->
-# The three works, run again
-
-Each study is one command (`make study STUDY=studies/NAME.yaml PLACE=…`, preset `cpu`), scored by `cmrbridge scores`
-into `data/`: every number below is computed from those tables. What is judged stands in each study
-(`comparisons.claims`), how in `evaluation/claims.py`: a claim is *supported* or *not supported* only with three
-training runs of either arm, networks that reach Dice of .88 on the source's own test subjects, and validation curves
-that have flattened (half a point of Dice at most in the last fifth of a training); otherwise it is *untested*, whatever
-the numbers look like. *Not supported* says that the study did not show it, not that it is false, unless the reason is a
-gain significantly less than claimed or an arm significantly worse. That the gain follows the quality of what is
-generated is a claim too (`comparisons.follows`, `evaluation/following.py`): supported where the whole interval of its
-correlation is that of a strong one.
-
-Claims and rule were last changed on 23 November 2026: after the phantom's scores were known, before any network of
-these studies had been scored on patients. But an earlier, shorter run had been, on the same 22 subjects of Sunnybrook:
-against `classic`, `da` +2.0 points, `dg` −.6, `dann` −1.7, `real` −4.8, synthetic pairs −.8
-([ACDC → Sunnybrook](acdc_sunnybrook.md)). So the claims in Dice were not chosen blind. Since then: scores with a remedy
-at test time do not speak for a network by itself, which decides none of these claims; a claim of a size, which only
-li2025 makes, is tested against that size, which was changed before networks of li2025 that learnt from generated pairs
-had been scored on patients; and the correlation of quality and gain, which had stood in a figure alone, is judged too,
-by a rule that was written when its values on patients were known (one training a moment: untested by the older rule).
-
-What is open: on patients nothing but the 2-D U-Net has been trained long enough to be told of, and V-Net nowhere. Both
-take a GPU (`PRESET=gpu`), and none was lent to this project by 23 November 2026.
-"""
 
 
 @dataclass(frozen=True)
@@ -117,6 +72,7 @@ def bundles() -> list[Path]:
 
 
 def page() -> str:
+    """The whole page, as Markdown."""
     gathered = [gather(folder) for folder in bundles()]
     return "\n".join([INTRODUCTION, *glances(gathered), *map(section, gathered)])
 
@@ -166,6 +122,7 @@ def _glance(of: Gathered) -> pd.DataFrame:
 
 
 def gather(folder: Path) -> Gathered:
+    """A bundle's tables with what its study and its place say of them."""
     study, place = folder.name.split("_", 1)
     compared = ordered(read_comparisons(folder / "comparisons.csv"))
     verdict: Mapping[str, Any] = comparisons_of(study, place).get("verdict", {})
@@ -184,6 +141,7 @@ def gather(folder: Path) -> Gathered:
 
 
 def section(of: Gathered) -> str:
+    """One study at one place: what it was, its scores, its comparisons, its verdicts."""
     who, what = CLAIMS[of.study]
     cases, runs, _ = of.bundle
     shown = dict.fromkeys(["dice", *of.compared[of.compared.primary].metric])
@@ -223,13 +181,14 @@ def against(of: Gathered, rows: pd.DataFrame) -> list[str]:
     one = rows.iloc[0]
     structure = "mean over structures" if one.structure == MEAN else one.structure
     better = "higher is better" if one.metric in HIGHER_IS_BETTER else "lower is better"
+    correlated = CORRELATIONS if comparisons_of(of.study, of.place).get("follows") else ""
     return [
         f"Against `{one.baseline}` in {METRIC_NAMES[one.metric]}, {structure} ({better}; ★ the declared comparison);",
         "Holm corrects over all",
         f"{len(of.compared)} rows of [comparisons.csv](data/{of.name}/comparisons.csv):\n",
         pipe_table(comparisons_table(rows).drop(columns=["Structure", "Metric", "Against"])),
         f"What the study set out to judge; Holm corrects over these {(~of.claimed.duplicated(TEST)).sum()} tests of",
-        f"[claims.csv](data/{of.name}/claims.csv), and the interval is Welch's:\n",
+        f"[claims.csv](data/{of.name}/claims.csv), and the interval is Welch's.{correlated}\n",
         pipe_table(pd.DataFrame(verdicts(of))),
     ]
 
@@ -260,11 +219,11 @@ def setting(runs: pd.DataFrame) -> str:
 
 
 def verdicts(of: Gathered) -> list[dict[str, str]]:
+    """Rows of the table of claims: of the declared ones, and of those that the gain follows the quality."""
     cases, networks = of.bundle.cases, networks_of(of)
     found = give_verdicts(of.claimed, cases, networks, of.nominal, of.conditions)
-    paths = [DATA / f"{of.name}_{table}.csv" for table in ("doses", "doses_correlations")]
-    if all(path.exists() for path in paths):
-        asked = comparisons_of(of.study, of.place).get("follows", [])
+    if asked := comparisons_of(of.study, of.place).get("follows"):
+        paths = [DATA / f"{of.name}_{table}.csv" for table in ("doses", "doses_correlations")]
         found += judge_followings(asked, read_both_doses(*paths), cases, networks, of.nominal, of.conditions)
     return [
         {

@@ -20,8 +20,10 @@ def comparisons_of(study: str, place: str) -> dict[str, Any]:
 
 
 def arms_of(study: str) -> dict[str, Any]:
-    """The catalogue of the study: config.yaml's arms and its own."""
-    return {**read_yaml(ROOT / "config.yaml")["arms"], **read_yaml(ROOT / "studies" / f"{study}.yaml").get("arms", {})}
+    """The catalogue of the study: config.yaml's arms and, over them, its own."""
+    arms = read_yaml(ROOT / "config.yaml")["arms"]
+    merge(arms, read_yaml(ROOT / "studies" / f"{study}.yaml").get("arms", {}))
+    return dict(arms)
 
 
 def adapting(study: str) -> set[str]:
@@ -35,5 +37,6 @@ def read_place(name: str) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
+    """A file that holds one mapping."""
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found

@@ -10,6 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from cmrbridge.evaluation.comparisons import GROUP
+from cmrbridge.evaluation.doses import ALL_TARGETS, read_doses
 from cmrbridge.evaluation.frames import COLUMNS, summarise
 from cmrbridge.paper.scores import RUN_COLUMNS
 
@@ -65,6 +66,22 @@ def test_every_comparison_is_what_its_scores_give(of: studies.Gathered) -> None:
         np.testing.assert_allclose(found, list(expected.values()), rtol=1e-9, atol=1e-12, err_msg=f"{where} {row.arm}")
     tested = of.compared.p.notna()
     np.testing.assert_allclose(of.compared.p_holm[tested], multipletests(of.compared.p[tested], method="holm")[1])
+
+
+def test_every_dose_is_what_the_committed_scores_give(of: studies.Gathered) -> None:
+    """The tables of doses lie beside the bundles: they are not of other networks."""
+    path = studies.DATA / f"{of.name}_doses.csv"
+    if not path.exists():
+        assert not studies.comparisons_of(of.study, of.place).get("follows"), (
+            "run its measure_doses and copy the tables"
+        )
+        return
+    cases = of.bundle.cases
+    for row in read_doses(path).itertuples():
+        own = cases[(cases.source == row.source) & (cases.architecture == row.architecture) & (cases.arm == row.arm)]
+        tested = own[own.target != row.source] if row.target == ALL_TARGETS else own[own.target == row.target]
+        value = by_subject(tested[tested.metric == row.metric]).xs("mean", level="structure").mean()
+        assert (row.n_seeds, row.value) == (tested.seed.nunique(), pytest.approx(value, abs=2e-6)), row.arm
 
 
 def test_every_arm_is_compared_and_the_endpoint_is_the_declared_one(of: studies.Gathered) -> None:

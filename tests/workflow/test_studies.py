@@ -106,9 +106,3 @@ def test_every_study_is_planned_and_priced_before_it_starts(
     hours = re.search(r"^CPU hours ([0-9.]+);", told, flags=re.MULTILINE)
     assert hours is not None
     assert 0.5 <= float(hours[1]) / measured <= 2
-
-
-def test_what_was_foretold_before_the_studies_ran_was_within_a_factor_of_two() -> None:
-    told = pd.read_csv(MEASURED)
-    for quantity in ("cpu_hours", "wall_hours"):
-        assert (told[f"foretold_{quantity}"] / told[quantity]).between(0.5, 2).all()

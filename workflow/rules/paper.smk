@@ -1,6 +1,6 @@
 """Paper: tables and figures, each a query over cases.csv and the records.
 
-Needs   evaluation/{cases.csv,comparisons.csv}, predictions, records and metrics of the runs, galleries of the generators,
+Needs   evaluation/{cases.csv,comparisons.csv,claims.csv}, predictions, records and metrics of the runs, galleries of the generators,
         resources/published.tsv
 Makes   results/{study}/paper/tables/, paper/figures/{curves,gap,factors}.{png,pdf}, figures/{forest,ranks}.{png,pdf,csv},
         figures/{distributions,overlays,agreement}/{domain}.{png,pdf}, figures/agreement.csv

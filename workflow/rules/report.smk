@@ -1,6 +1,7 @@
 """Report: the study on one page with its checklist, and a card for each model of the baseline and of the primary arm.
 
-Needs   evaluation/{cases.csv,comparisons.csv}, paper/tables, every picture, records and journals of the trainings, the tables of the data
+Needs   evaluation/{cases.csv,comparisons.csv,claims.csv} and, where comparisons.follows asks, {doses.csv,dose_correlations.csv}, paper/tables,
+        every picture, records and journals of the trainings, the tables of the data
 Makes   results/{study}/paper/report.html, paper/checklist.md, paper/model_cards/{scenario}/{arm}/{architecture}/seed-{seed}.md
 """
 

@@ -46,8 +46,8 @@ def correlate(variable: str, points: pd.DataFrame, replicates: Floats, held: str
     Spearman's on ranks; Pearson's on the scale of the variable: the logarithm of doses and Fréchet ratios, which are
     ratios. The interval recomputes the gains on other test subjects and training runs, and keeps the points: these are
     few, share their test subjects and their baseline, and come from one training of each generator. So it says how firm
-    the correlation of these very points is, not what other generators would show. Noise in the gains draws
-    coefficients, and more so the interval's ends, towards 0.
+    the correlation of these very points is, not what other generators would show; there is none where a gain has none
+    (one test subject). Noise in the gains draws coefficients, and more so the interval's ends, towards 0.
     """
     scale = HELD[variable][1]
     row: dict[str, Any] = {"variable": variable, "scale": scale, "held": held, "n_points": len(points)}
@@ -60,7 +60,7 @@ def correlate(variable: str, points: pd.DataFrame, replicates: Floats, held: str
         "spearman": _pearson(stats.rankdata(x), stats.rankdata(gains, axis=1)),
         "pearson": _pearson(np.log(x) if scale == "log" else x, gains),
     }.items():
-        low, high = np.nanpercentile(one[1:], (2.5, 97.5))
+        low, high = np.nanpercentile(one[1:], (2.5, 97.5)) if points.gain_low.notna().all() else (np.nan, np.nan)
         row |= dict(zip((name, f"{name}_low", f"{name}_high"), (one[0], low, high)))
     return row
 

@@ -80,9 +80,10 @@ def measure_doses(
 
 
 def read_doses(path: Path, columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
-    """A table of `measure_doses`: ``doses``, or of the columns `CORRELATIONS`."""
+    """A table of `measure_doses`: ``doses``, or of the columns `CORRELATIONS`; only an empty cell is a missing one,
+    whatever an arm or a domain is called."""
     try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str))
+        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
         return frame[list(columns)].fillna({"held": "", "reason": ""})
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not a table of doses ({error}); delete it and run again") from error
@@ -160,7 +161,7 @@ def _dose(
 
 def _training_subjects(path: Path) -> int:
     try:
-        table = pd.read_csv(path, dtype=str)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
         return int(table.subject[table.split == "train"].nunique())
     except (OSError, AttributeError, ValueError) as error:
         raise InputError(f"{path}: not a table of a domain's splits ({error}); delete it and run again") from error

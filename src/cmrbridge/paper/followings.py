@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from cmrbridge.errors import InputError
 from cmrbridge.evaluation.claims import Conditions, Evidence, flattened, unmet_conditions
 from cmrbridge.evaluation.dependence import strata
 from cmrbridge.evaluation.doses import ALL_TARGETS
@@ -29,6 +30,7 @@ def judge_followings(
     """Per asked {"quality", "words"} and set of moments that compare: the columns of `verdicts.give_verdicts`.
 
     The networks that must have learnt are those of the set's arms and of their baseline; networks, nominal: see there.
+    InputError where the correlations are not those of the doses.
     """
     points = doses.points[doses.points.target == ALL_TARGETS]
     found = []
@@ -36,9 +38,11 @@ def judge_followings(
         groups = dict(strata(points, one["quality"]))
         rows = doses.correlations[doses.correlations.variable == one["quality"]]
         for row in rows.itertuples():
-            group = groups.get(str(row.held))
-            unmet = [] if group is None else _unmet(group, int(row.n_seeds), cases, networks, nominal, conditions)
             correlation = _correlation(row)
+            unmet = []
+            if not correlation.hindrance:
+                group = _group(groups, row)
+                unmet = _unmet(group, int(row.n_seeds), cases, networks, nominal, conditions)
             found.append(
                 {
                     "primary": False,
@@ -49,6 +53,16 @@ def judge_followings(
                 }
             )
     return found
+
+
+def _group(groups: Mapping[str, pd.DataFrame], row: Any) -> pd.DataFrame:
+    """The doses that a correlation is of."""
+    if row.held not in groups:
+        raise InputError(
+            f"doses: the table of correlations has {row.variable} of {row.held!r}, the table of doses has not; they "
+            "are of different runs: delete both and run again"
+        )
+    return groups[row.held]
 
 
 def _unmet(
@@ -68,7 +82,7 @@ def _unmet(
     evidence = Evidence(
         gain=math.nan,
         p=0.0,  # the interval of the correlation is the test
-        seeds=seeds,
+        seeds=min(seeds, int(runs[runs.target != first.source].groupby("arm").seed.nunique().min())),
         source_dice=at_home(first.source, own, behind),
         flattened=flattened([network.gain if network else None for network in behind]),
         measured=all(is_measured(row, nominal) for row in targets.itertuples()),
@@ -82,7 +96,7 @@ def _correlation(row: Any) -> Correlation:
         return Correlation(hindrance=row.reason)
     sign = NAMED[row.variable][1]
     low, high = sorted((sign * row.pearson_low, sign * row.pearson_high))
-    return Correlation(r=sign * row.pearson, low=low, high=high)
+    return Correlation(r=sign * row.pearson, low=low, high=high, points=int(row.n_points))
 
 
 def _claim(row: Any) -> str:

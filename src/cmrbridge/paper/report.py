@@ -135,10 +135,9 @@ def _tables(study: Study) -> dict[str, Any]:
 
 
 def _provenance(study: Study) -> dict[str, Any]:
-    outcome = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (study.files.cases, study.files.comparisons)
-    }
+    files = study.files
+    tables = [files.cases, files.comparisons, files.claims, files.doses, files.correlations]
+    outcome = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tables if path}
     return {
         "jobs": records.jobs_table(study.records),
         "trainings": records.trainings_table(study.trainings),

@@ -10,7 +10,7 @@ from cmrbridge.paper.style import number, p_value
 
 INTERVALS = ("ci", "mixed", "mixed_slope", "bootstrap")
 DIFFERENCES = ("difference", *(f"{test}_{end}" for test in INTERVALS for end in ("low", "high")))
-SIZES = ("seed_sd", "margin", "mde", "mde_many_subjects", "mde_many_seeds")  # of differences, without a sign
+SIZES = ("by", "seed_sd", "margin", "mde", "mde_many_subjects", "mde_many_seeds")  # of differences, without a sign
 PLAIN = ("t", "df", "hedges_g", "hedges_low", "hedges_high")  # without a unit: two decimals whatever the metric
 COUNTS = ("needed_subjects", "needed_seeds")
 CLINICAL = ("bias", "low", "high", "median_error")

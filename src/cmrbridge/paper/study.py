@@ -112,4 +112,5 @@ def read_study(about: About, files: Files) -> Study:
 
 
 def read_both_doses(doses: Path, correlations: Path) -> Doses:
+    """The two tables of `evaluation.doses.measure_doses`; InputError where one is missing or another table."""
     return Doses(read_doses(doses), read_doses(correlations, CORRELATIONS))

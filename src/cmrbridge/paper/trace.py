@@ -17,16 +17,17 @@ from cmrbridge.paper.records import Record, duration, read_record
 NUMBERS = "paper/tables/numbers.json"
 CASES, COMPARISONS = "evaluation/cases.csv", "evaluation/comparisons.csv"
 CLAIMS = "evaluation/claims.csv"
-TABLES = {"cases": CASES, "comparisons": COMPARISONS}
+TABLES = {"cases": CASES, "comparisons": COMPARISONS, "claims": CLAIMS}
 RUN = ("source", "arm", "architecture", "seed")
 
 
 @dataclass(frozen=True)
 class Number:
-    """One number. table: its file; value: the number, or a row's numbers by column; keys: column → names that choose
-    the runs behind it, all of them where empty."""
+    """One number. table: its file; tested: the table of tests that it goes through, "" for a single score; value: the
+    number, or a row's numbers by column; keys: column → names that choose the runs behind it, all where empty."""
 
     table: str
+    tested: str
     value: Any
     keys: Mapping[str, Sequence[str]]
 
@@ -42,11 +43,10 @@ class Trace:
 
 
 def trace(results: Path, name: str, keys: Mapping[str, str]) -> Trace:
-    """Follow a number of results/STUDY. name: of numbers.json ("dice/aurora/eclipse/unet2d/classic/mean"), or "cases"
-    or "comparisons" with the ``keys`` of one row. InputError that names what there is instead, or what is missing."""
+    """Follow a number of results/STUDY. name: of numbers.json ("dice/aurora/eclipse/unet2d/classic/mean"), or one of
+    `TABLES` with the ``keys`` of one row. InputError that names what there is instead, or what is missing."""
     number = _row(results, name, keys) if name in TABLES else _quoted(results, name, keys)
-    compared = CLAIMS if name.partition("/")[0].strip() == "claims" else COMPARISONS
-    tables = [CASES] if number.table == CASES else [compared, CASES]
+    tables = [number.tested, CASES] if number.tested else [CASES]
     steps = {path: read_record(path) for path in (_record_of(results / table) for table in tables)}
     raw: dict[str, str] = {}
     reads: dict[Path, list[Path]] = {}
@@ -100,7 +100,8 @@ def _row(results: Path, name: str, keys: Mapping[str, str]) -> Number:
     (row,) = rows.to_dict("records")
     arms = [row[column] for column in ("arm", "baseline") if column in row]
     chosen = {key: [row[key]] for key in RUN if key in row} | {"arm": arms}
-    return Number(TABLES[name], {str(column): cell for column, cell in row.items()}, chosen)
+    tested = TABLES[name] if name != "cases" else ""
+    return Number(TABLES[name], tested, {str(column): cell for column, cell in row.items()}, chosen)
 
 
 def _quoted(results: Path, name: str, keys: Mapping[str, str]) -> Number:
@@ -113,16 +114,16 @@ def _quoted(results: Path, name: str, keys: Mapping[str, str]) -> Number:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: can't be read ({error}); finish the study first") from error
     first, *rest = [part.strip() for part in name.split("/")]
-    part = told.get(first)
+    part, tested = told.get(first), TABLES["claims" if first == "claims" else "comparisons"]
     if isinstance(part, Mapping) and len(rest) == 1 and rest[0] in part:
-        return Number(NUMBERS, part[rest[0]], {"arm": rest} if first == "seeds" else {})
+        return Number(NUMBERS, tested, part[rest[0]], {"arm": rest} if first == "seeds" else {})
     if isinstance(part, list) and rest:
         for record in (one for one in part if isinstance(one, Mapping)):
             names = [str(record[key]) for key in KEYS if key in record]
             if names == rest[:-1] and rest[-1] in record:
-                return Number(NUMBERS, record[rest[-1]], _chosen(record))
+                return Number(NUMBERS, tested, record[rest[-1]], _chosen(record))
     if part is not None and not rest and not isinstance(part, list | Mapping):
-        return Number(NUMBERS, part, {})
+        return Number(NUMBERS, tested, part, {})
     raise InputError(f"{path}: has no number {name!r}; paper/tables/numbers.tex lists their names")
 
 

@@ -22,19 +22,27 @@ def claims_of(study: dict[str, Any]) -> Claims:
 
 
 def confounded(study: Mapping[str, Any]) -> list[str]:
-    """Sentences: which declared claims' arms differ in augmentation besides what else sets them apart."""
+    """Sentences: which declared claims' arms differ in augmentation besides what else sets them apart.
+
+    Claims against the baseline are none of them: what an arm is held against there, its augmentation included, is what
+    the study chose to compare it with.
+    """
     arms, compared = study["arms"], study["comparisons"]
-    mixed: dict[str, dict[str, None]] = {}
+    plain, mixed = arms[compared["baseline"]], dict[str, dict[str, None]]()
     for claim in compared["claims"]:
         one, other = arms[claim["arm"]], arms[claim["against"]]
         differ = {key for key in {*one, *other} if one.get(key) != other.get(key)}
         if claim["against"] != compared["baseline"] and "augment" in differ and len(differ) > 1:
             mixed.setdefault(claim["against"], {})[claim["arm"]] = None
-    return [
-        f"{' and '.join(names)} learnt with another augmentation than {against} did, so what sets them apart from "
-        f"{against} is that as well; the comparisons with {compared['baseline']} say how much."
-        for against, names in mixed.items()
-    ]
+    found = []
+    for against, names in mixed.items():
+        alike = all(arms[name].get("augment") == plain.get("augment") for name in names)
+        share = f"; the comparisons with {compared['baseline']} say how much." if alike else "."
+        found.append(
+            f"{' and '.join(names)} learnt with another augmentation than {against} did, so what sets them apart from "
+            f"{against} is that as well{share}"
+        )
+    return found
 
 
 def _endpoint(compared: dict[str, Any], arms: list[str]) -> Claims:

@@ -65,6 +65,7 @@ def some(runs: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             "export: no network of this study can be exported. The real nnU-Net (nnunet2d, nnunet3d) runs in an "
             "environment of its own and stays there, and so do arms that do more than one network sees in one image: "
-            "add one of our architectures to run.architectures, and an arm such as classic to run.arms"
+            "add one of our architectures to run.architectures, and an arm such as classic to run.arms. (An arm that "
+            "trains on several centres is exported where app.arms names it.)"
         )
     return runs

@@ -7,7 +7,8 @@ from cmrbridge.plan.grid import doses
 
 
 def followings_of(study: dict[str, Any]) -> list[dict[str, str]]:
-    """``comparisons.follows``; InputError where the study has no doses to answer one."""
+    """``comparisons.follows``; InputError where the study has no doses at all. Fewer moments than a correlation is told
+    of are taken, as fewer runs than a verdict needs are: the report then says what is missing."""
     asked: list[dict[str, str]] = study["comparisons"]["follows"]
     if asked and not doses(study):
         raise InputError(

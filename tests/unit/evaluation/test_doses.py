@@ -219,6 +219,17 @@ def test_one_run_and_one_subject_are_measured_without_what_they_cannot_tell(tmp_
     assert (row.n_subjects, row.n_seeds) == (1, 1)
     assert math.isfinite(row.gain)
     assert math.isnan(row.gain_low)
+    _, table = measure(tmp_path, frame[frame.subject == "000"])
+    found = table.set_index("variable").loc["images_frechet"]
+    assert math.isfinite(found.pearson)
+    assert math.isnan(found.pearson_low), "with one subject of a target nobody knows what others gain"
+
+
+def test_an_arm_and_a_domain_may_be_called_like_a_missing_number(tmp_path: Path) -> None:
+    names = {"arm": {"half": "None"}, "target": {"b": "NA"}}
+    doses, _ = measure(tmp_path, cases(dose_gain).replace(names))
+    assert {"None"} <= set(doses.arm)
+    assert {"NA"} <= set(doses.target)
 
 
 def test_an_architecture_may_skip_an_arm(tmp_path: Path) -> None:

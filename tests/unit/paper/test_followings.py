@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cmrbridge.errors import InputError
 from cmrbridge.evaluation.claims import Conditions
 from cmrbridge.paper.followings import judge_followings
 from cmrbridge.paper.study import Doses
@@ -28,7 +29,7 @@ def doses(**change: Any) -> Doses:
         if arm != "classic"
     ]
     row = {"variable": "images_frechet", "scale": "log", "metric": "dice", "held": HELD, "n_points": 4, "n_seeds": 3}
-    row |= {"pearson": -0.87, "pearson_low": -0.94, "pearson_high": -0.71, "reason": ""}
+    row |= {"pearson": -0.97, "pearson_low": -0.99, "pearson_high": -0.71, "reason": ""}
     return Doses(pd.DataFrame(rows), pd.DataFrame([row | change]))
 
 
@@ -54,14 +55,14 @@ def judged(found: Doses, scores: pd.DataFrame, gains: Mapping[str, float | None]
 def test_a_distance_that_falls_as_the_gain_rises_is_told_as_a_positive_correlation() -> None:
     verdict = judged(doses(), cases(), {})
     assert verdict["word"] == "supported"
-    assert verdict["difference"] == "r = +0.87 [+0.71, +0.94]"
+    assert verdict["difference"] == "r = +0.97 [+0.71, +0.99]"
     assert HELD in verdict["claim"]
 
 
 def test_a_fidelity_that_rises_with_the_gain_keeps_its_sign() -> None:
-    rising = {"variable": "mask_fidelity", "pearson": 0.9, "pearson_low": 0.6, "pearson_high": 0.97}
+    rising = {"variable": "mask_fidelity", "pearson": 0.98, "pearson_low": 0.6, "pearson_high": 0.99}
     verdict = judged(doses(**rising), cases(), {}, [{"quality": "mask_fidelity", "words": ""}])
-    assert (verdict["word"], verdict["difference"]) == ("supported", "r = +0.90 [+0.60, +0.97]")
+    assert (verdict["word"], verdict["difference"]) == ("supported", "r = +0.98 [+0.60, +0.99]")
 
 
 @pytest.mark.parametrize(("arm", "word"), [("step_1", "untested"), ("classic", "untested"), ("ratio_2", "supported")])
@@ -71,7 +72,13 @@ def test_the_curves_of_the_moments_that_compare_and_of_their_baseline_count(arm:
 
 def test_networks_that_are_poor_at_home_or_too_few_decide_nothing() -> None:
     assert "own test subjects" in judged(doses(), cases(dice=0.8), {})["why"]
-    assert judged(doses(n_seeds=1), cases(), {})["why"] == "1 training run an arm, 3 are needed"
+    for found, runs in ((doses(n_seeds=1), cases()), (doses(), cases().query("arm != 'classic' or seed == 0"))):
+        assert judged(found, runs, {})["why"] == "1 training run an arm, 3 are needed"
+
+
+def test_correlations_of_other_doses_are_refused() -> None:
+    with pytest.raises(InputError, match=r"ratio 3.* of different runs: delete both"):
+        judged(doses(held="source aurora, ratio 3"), cases(), {})
 
 
 def test_a_quality_that_took_one_value_says_so() -> None:

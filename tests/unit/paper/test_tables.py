@@ -143,6 +143,7 @@ def test_the_reports_sentence_quotes_the_macros(study: Path, tables: Path) -> No
         (0.8734, "mean_arm", "dice", "0.873"),
         (7.456, "median", "hd95", "7.46"),
         (0.0004, "p_holm", "dice", "< 0.001"),
+        (0.05, "by", "dice", "5.00"),
         (0.0419, "paired_p", "hd95", "0.042"),
         (0.35, "share_of_gap_closed", "dice", "35"),
         (-3.14, "bias", "ef_percent", "-3.1"),

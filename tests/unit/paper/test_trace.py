@@ -46,6 +46,21 @@ def test_a_number_leads_to_its_own_runs_and_to_the_raw_data(
     assert list(found.steps)[-1] == "ingest/acdc/record.json", "upstream comes last"
 
 
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("cases", {"gather"}),
+        ("comparisons", {"gather", "compare"}),
+        ("claims", {"gather", "compare_claims"}),
+        ("primary/acdc/sunny/unet2d/dann/mean/dice/difference", {"gather", "compare"}),
+        ("claims/acdc/sunny/unet2d/dann/mean/dice/against classic/difference", {"gather", "compare_claims"}),
+    ],
+)
+def test_a_number_leads_through_the_table_of_tests_that_it_stands_in(results: Path, name: str, rules: set[str]) -> None:
+    found = trace(results, name, CASE if name == "cases" else {})
+    assert {about["rule"] for place, about in found.steps.items() if place.count("/") == 1} - {"ingest"} == rules
+
+
 def test_the_command_tells_code_commit_machine_and_digests(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = [f"{key}={value}" for key, value in CASE.items()]
     assert cli.main(["trace", str(results), "cases", *keys]) == 0

@@ -32,6 +32,7 @@ AUGMENTED = {
     "classic": {"augment": "classic"},
     "dg": {"augment": "classic", "translated": {"method": "dda"}},
     "da": {"augment": "classic", "test_translation": {"method": "dda"}},
+    "combined": {"augment": "winner", "translated": {"method": "dda"}},
 }
 
 
@@ -43,6 +44,12 @@ def declared(*pairs: tuple[str, str]) -> dict[str, Any]:
 def test_a_claim_whose_arms_differ_in_augmentation_too_says_so_once() -> None:
     (sentence,) = confounded(declared(("da", "real"), ("dg", "real"), ("da", "real"), ("da", "classic")))
     assert sentence.startswith("da and dg learnt with another augmentation than real")
+    assert sentence.endswith("the comparisons with classic say how much.")
+
+
+def test_the_baseline_says_how_much_only_of_arms_that_are_augmented_as_it_is() -> None:
+    (sentence,) = confounded(declared(("combined", "real")))
+    assert sentence.endswith("sets them apart from real is that as well.")
 
 
 def test_a_claim_about_augmentation_itself_or_about_the_remedy_alone_is_clean() -> None:
