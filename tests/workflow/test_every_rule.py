@@ -1,5 +1,5 @@
-"""Every rule is asked for by some test: the tiny study runs it (test_tiny.py), or a test that is named here, which may
-be a long one or need nnU-Net's environment, asks for it."""
+"""Every rule is asked for by some test: the tiny study runs it (test_tiny.py), or a test that is named here, of which
+those of nnU-Net need its environment, asks for it."""
 
 import os
 import re
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 ELSEWHERE = {  # rule → the file that runs it, and the words of its study that ask for it
     "download": ("test_download.py", "download: acdc"),
     "convert_dicom": ("test_dicom.py", "reader: dicom"),
-    "admit": ("test_privacy.py", "pseudonymise: true"),
+    "admit": ("test_admit.py", "pseudonymise: true"),
     "train_nnunet": ("test_nnunet.py", "architectures: [nnunet2d"),
     "predict_nnunet": ("test_nnunet.py", "architectures: [nnunet2d"),
     "apply_nnunet": ("test_nnunet.py", "apply: {domains: [clinic]"),
